@@ -1,0 +1,125 @@
+"""ResEmoteNet in the BentoML model store: put in, listed, and found again when a service starts."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import bentoml
+from bentoml.exceptions import NotFound
+from bentoml.models import BentoModel
+
+from resemotenet import checkpoint as checkpoints, source as sources
+from resemotenet.config import Provenance
+from resemotenet.progress import download_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bentoml import Model
+
+    from resemotenet.checkpoint import Checkpoint
+
+#: The model's name in the store.
+NAME = "resemotenet"
+#: The weights that come with this package.
+EMBEDDED = Path(__file__).parent / "weights"
+
+logger = logging.getLogger(__name__)
+
+
+def put(checkpoint: Checkpoint, name: str = NAME) -> Model:
+    """Save a checkpoint under a new version of ``name``, with its labels and provenance as metadata."""
+    config = checkpoint.config
+    metadata = {
+        "labels": list(config.labels),
+        "input_size": config.input_size,
+        "width": config.width,
+        "transformer": config.transformer,
+        **config.provenance.model_dump(exclude_none=True),
+    }
+    with bentoml.models.create(name, labels={"architecture": "ResEmoteNet"}, metadata=metadata) as model:
+        checkpoints.save(checkpoint, Path(model.path))
+    return model
+
+
+def import_model(
+    source: str, labels: Sequence[str] | None = None, sha256: str | None = None, name: str = NAME
+) -> Model:
+    """Fetch a checkpoint, check every key and shape of it, and save it; a failure leaves the store as it was.
+
+    Args:
+        source: a Google Drive link or id, an https URL, or a path.
+        labels: the classes in the order of the network's outputs; None: see :func:`resemotenet.checkpoint.read`.
+        sha256: the SHA-256 that the file must have, in hex.
+        name: the model's name in the store.
+
+    Raises:
+        SourceError: the file could not be fetched whole, or has another SHA-256.
+        CheckpointError: the file is no ResEmoteNet that is known.
+    """
+    with tempfile.TemporaryDirectory(prefix="resemotenet-") as folder, download_progress("weights") as report:
+        fetched = sources.fetch(source, Path(folder), sha256, report)
+        checkpoint = checkpoints.read(fetched.path, labels)
+        provenance = Provenance(source=fetched.description, sha256=fetched.sha256)
+        return put(checkpoints.with_provenance(checkpoint, provenance), name)
+
+
+def find(tag: str) -> Model | None:
+    """Find a model by its tag; a name alone, or ``name:latest``, is its newest version. None where there is none."""
+    try:
+        return bentoml.models.get(tag)
+    except NotFound:
+        return None
+
+
+def models() -> list[Model]:
+    """List the ResEmoteNets in the store under whatever name, newest first."""
+    known = [model for model in bentoml.models.list() if model.info.labels.get("architecture") == "ResEmoteNet"]
+    return sorted(known, key=lambda model: model.creation_time, reverse=True)
+
+
+def ensure(tag: str = NAME, source: str | None = None) -> Model:
+    """Find the model to serve, after putting into the store what it wants for that.
+
+    With a ``source`` that no stored version of the model came from, that is fetched and becomes the newest version;
+    without one, an empty store gets the embedded default.
+
+    Raises:
+        NotFound: there is no such model, and it is not one that could be put there.
+    """
+    name, _, version = tag.partition(":")
+    if version in {"", "latest"}:
+        if source and not any(came_from(model, source) for model in models() if model.tag.name == name):
+            model = import_model(source, name=name)
+            logger.info("imported %s from %s", model.tag, model.info.metadata["source"])
+        elif name == NAME and find(tag) is None:
+            logger.info("imported %s, the embedded default", put(checkpoints.load(EMBEDDED)).tag)
+    found = find(tag)
+    if found is None:
+        here = ", ".join(str(model.tag) for model in models()) or "none"
+        raise NotFound(f"the store holds no model {tag}; it holds {here}. 'resemotenet import' puts one there")
+    return found
+
+
+def came_from(model: Model, source: str) -> bool:
+    """Say whether a stored model was imported from this source."""
+    return bool(model.info.metadata.get("source") == sources.parse(source).description)
+
+
+@attrs.frozen
+class StoredModel(BentoModel):
+    """A service's reference to its model in the store, which sees to it that there is one: see :func:`ensure`.
+
+    BentoML resolves it before a service starts from source, and pins it when a Bento is built.
+    """
+
+    source: str | None = None
+
+    @property
+    def stored(self) -> Any:
+        """The model in the store."""
+        return ensure(str(self.tag), self.source)

@@ -1,0 +1,55 @@
+"""An analysis of a frame -> what the client gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from serving.schemas import Box, Face, FacePrediction, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from serving.pipeline import Analysis
+
+#: Decimals of a probability; of a box's pixels.
+DECIMALS, PIXEL_DECIMALS = 6, 1
+
+
+def prediction(analysis: Analysis, labels: Sequence[str], model: str) -> Prediction:
+    """Say which emotion each face shows, in the names of the model's labels."""
+    faces = [
+        FacePrediction(
+            emotion=labels[int(row.argmax())],
+            probabilities=probabilities(row, labels),
+            box=Box(**{side: round(value, PIXEL_DECIMALS) for side, value in face.box._asdict().items()}),
+            confidence=face.confidence,
+        )
+        for face, row in zip(analysis.faces, analysis.probabilities, strict=True)
+    ]
+    if not faces:
+        return Prediction(emotion=None, probabilities=None, face=None, faces=[], model=model)
+    first = faces[0]
+    return Prediction(
+        emotion=first.emotion,
+        probabilities=first.probabilities,
+        face=Face(box=first.box, confidence=first.confidence),
+        faces=faces,
+        model=model,
+    )
+
+
+def probabilities(row: NDArray[np.float32], labels: Sequence[str]) -> dict[str, float]:
+    """Name each of a row's (C,) probabilities."""
+    return {label: round(float(value), DECIMALS) for label, value in zip(labels, row, strict=True)}
+
+
+def response(analysis: Analysis, labels: Sequence[str], model: str) -> Response:
+    """Answer 200 with the prediction, and with each stage's time in a Server-Timing header."""
+    body = prediction(analysis, labels, model).model_dump_json()
+    headers = {"Server-Timing": analysis.timings.header()}
+    return Response(body, media_type="application/json", headers=headers)
