@@ -8,14 +8,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import bentoml
 import numpy as np
 from bentoml.validators import DType, Shape
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -28,6 +27,8 @@ from serving.settings import Settings, SettingsError
 from serving.timeout import TimeLimit
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from serving.pipeline import Pipeline
 
 logger = logging.getLogger("bentoml.emotion_service")
@@ -52,6 +53,7 @@ async def health(_: Request) -> Response:
 class EmotionService:
     """Says which emotion the faces in a webcam frame show."""
 
+    bento_service: bentoml.Service[EmotionService]  # set by BentoML
     model = store.StoredModel(settings.model_tag, settings.gdrive_model_url)
 
     def __init__(self) -> None:
@@ -122,9 +124,9 @@ class EmotionService:
         return loaded is not None and loaded.done() and not loaded.cancelled() and loaded.exception() is None
 
     def _load(self) -> Pipeline:
-        from serving.pipeline import Pipeline  # the supervising process is spared from importing cv2 and openvino
+        from serving.pipeline import Pipeline  # noqa: PLC0415  (the supervisor is spared cv2 and openvino)
 
-        bento = EmotionService.bento  # set where a Bento is served: it has its own, pinned model
+        bento = self.bento_service.bento  # set where a Bento is served: it has its own, pinned model
         stored = self.model if bento is None else bento.info.all_models[0].to_model().resolve()
         pipeline = Pipeline.load(Path(stored.path), settings)
         self.model_tag = str(stored.tag)
@@ -138,5 +140,6 @@ def _stop_without(loading: asyncio.Future[Pipeline]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-EmotionService.add_asgi_middleware(ErrorAnswers)
-EmotionService.add_asgi_middleware(TimeLimit, seconds=settings.request_timeout)
+_entry = cast("bentoml.Service[EmotionService]", EmotionService)  # what the decorator made of the class
+_entry.add_asgi_middleware(ErrorAnswers)
+_entry.add_asgi_middleware(TimeLimit, seconds=settings.request_timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 # The store's own usage reports go nowhere: this has to be said before it is imported.
@@ -14,9 +15,9 @@ from bentoml.exceptions import BentoMLException
 from rich.console import Console
 from rich.table import Table
 
-from resemotenet import __version__, checkpoint as checkpoints, store
+from resemotenet import __version__, store
 from resemotenet.errors import CheckpointError
-from resemotenet.source import SourceError
+from resemotenet.source_errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def _models(_: argparse.Namespace) -> int:
     table = Table("tag", "labels", "source", "size", "created")
     for model in found:
         metadata = model.info.metadata
-        size = sum(file.stat().st_size for file in (checkpoints.Path(model.path)).iterdir())
+        size = sum(file.stat().st_size for file in Path(model.path).iterdir())
         table.add_row(
             str(model.tag),
             ", ".join(map(str, metadata["labels"])),

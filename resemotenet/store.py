@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tempfile
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import bentoml
+from bentoml import Tag
 from bentoml.exceptions import NotFound
 from bentoml.models import BentoModel
 
-from resemotenet import checkpoint as checkpoints, source as sources
+from resemotenet import checkpoint as checkpoints
 from resemotenet.config import Provenance
+from resemotenet.fetch import fetch
 from resemotenet.progress import download_progress
+from resemotenet.source import Kind, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +35,7 @@ EMBEDDED = Path(__file__).parent / "weights"
 logger = logging.getLogger(__name__)
 
 
-def put(checkpoint: Checkpoint, name: str = NAME) -> Model:
+def put(checkpoint: Checkpoint, name: str = NAME, source_id: str | None = None) -> Model:
     """Save a checkpoint under a new version of ``name``, with its labels and provenance as metadata."""
     config = checkpoint.config
     metadata = {
@@ -40,6 +44,7 @@ def put(checkpoint: Checkpoint, name: str = NAME) -> Model:
         "width": config.width,
         "transformer": config.transformer,
         **config.provenance.model_dump(exclude_none=True),
+        **({"source_id": source_id} if source_id else {}),
     }
     with bentoml.models.create(name, labels={"architecture": "ResEmoteNet"}, metadata=metadata) as model:
         checkpoints.save(checkpoint, Path(model.path))
@@ -61,11 +66,16 @@ def import_model(
         SourceError: the file could not be fetched whole, or has another SHA-256.
         CheckpointError: the file is no ResEmoteNet that is known.
     """
-    with tempfile.TemporaryDirectory(prefix="resemotenet-") as folder, download_progress("weights") as report:
-        fetched = sources.fetch(source, Path(folder), sha256, report)
+    parsed = parse(source)
+    with tempfile.TemporaryDirectory(prefix="resemotenet-") as folder:
+        if parsed.kind is Kind.FILE and Path(parsed.value).is_dir():
+            checkpoint = checkpoints.read(Path(parsed.value), labels)
+            return put(checkpoint, name)
+        with download_progress(parsed.description) as report:
+            fetched = fetch(parsed, Path(folder), sha256, report)
         checkpoint = checkpoints.read(fetched.path, labels)
         provenance = Provenance(source=fetched.description, sha256=fetched.sha256)
-        return put(checkpoints.with_provenance(checkpoint, provenance), name)
+        return put(checkpoints.with_provenance(checkpoint, provenance), name, source_id(source))
 
 
 def find(tag: str) -> Model | None:
@@ -93,7 +103,7 @@ def ensure(tag: str = NAME, source: str | None = None) -> Model:
     """
     name, _, version = tag.partition(":")
     if version in {"", "latest"}:
-        if source and not any(came_from(model, source) for model in models() if model.tag.name == name):
+        if source and source_id(source) not in _source_ids(name):
             model = import_model(source, name=name)
             logger.info("imported %s from %s", model.tag, model.info.metadata["source"])
         elif name == NAME and find(tag) is None:
@@ -105,9 +115,19 @@ def ensure(tag: str = NAME, source: str | None = None) -> Model:
     return found
 
 
-def came_from(model: Model, source: str) -> bool:
-    """Say whether a stored model was imported from this source."""
-    return bool(model.info.metadata.get("source") == sources.parse(source).description)
+def _source_ids(name: str) -> set[object]:
+    return {model.info.metadata.get("source_id") for model in models() if model.tag.name == name}
+
+
+def source_id(source: str) -> str:
+    """Tell sources apart without giving away what a URL may hold: the SHA-256 of the source, however it is written."""
+    parsed = parse(source)
+    value = str(Path(parsed.value).resolve()) if parsed.kind is Kind.FILE else parsed.value
+    return hashlib.sha256(f"{parsed.kind.name} {value}".encode()).hexdigest()
+
+
+def _tag(tag: str) -> Tag:
+    return Tag.from_taglike(tag)
 
 
 @attrs.frozen
@@ -117,6 +137,7 @@ class StoredModel(BentoModel):
     BentoML resolves it before a service starts from source, and pins it when a Bento is built.
     """
 
+    tag: Tag = attrs.field(converter=_tag)
     source: str | None = None
 
     @property

@@ -1,7 +1,7 @@
 """Request bodies, read within their limits, in memory only, and with errors that say what was wrong.
 
-BentoML's own readers are not used for frames: they would put an upload into a temporary file, fetch a URL that stands in
-the file's place, and write a piece of what did not validate into the log.
+BentoML's own readers are not used for frames: they would put an upload into a temporary file, fetch a URL that stands
+in the file's place, and write a piece of what did not validate into the log.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
+    from typing_extensions import Self
 
 #: Room beside the picture: keys, line ends within the base64, a form's headers.
 ENVELOPE_BYTES = 64 * 2**10
@@ -36,13 +37,15 @@ class _Input(bentoml.IODescriptor):
     """An input whose reader may raise :class:`ApiError`; that is then what the request is answered with."""
 
     @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> _Input:
+    async def from_http_request(cls, request: Request, serde: Any) -> Self:
         """Read the body; called by BentoML."""
         try:
-            return cls.model_construct(**await cls.read(request))
+            fields = await cls.read(request)
         except ApiError as error:
             request.scope[SCOPE_KEY] = error
             raise
+        read: Self = cls.model_construct(**fields)
+        return read
 
     @classmethod
     async def read(cls, request: Request) -> dict[str, Any]:
@@ -63,7 +66,7 @@ class FrameInput(_Input):
             raise ApiError(400, "missing_frame", 'The field "frame" is missing; expected a picture in base64.')
         if not isinstance(frame, str):
             kind = type(frame).__name__
-            raise ApiError(400, "not_base64", f'The field "frame" is a {kind}; expected a string: a picture in base64.')
+            raise ApiError(400, "not_base64", f'The field "frame" is a {kind}; expected a picture in base64.')
         return {"frame": frame}
 
 
@@ -83,7 +86,7 @@ class ImageInput(_Input):
             raise ApiError(
                 415,
                 "unsupported_media_type",
-                "Expected multipart/form-data with a file named image (curl -F image=@me.jpg), or a picture as the body.",
+                "Expected multipart/form-data with a file named image (curl -F image=@me.jpg), or the picture as body.",
             )
         parser = MultiPartParser(request.headers, _limited(request, limit), max_files=1, max_fields=16)
         parser.spool_max_size = limit  # so that no frame is ever written to disk

