@@ -97,9 +97,10 @@ class Batcher:
         self._thread.shutdown()
 
     async def _drain(self) -> None:
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(self.max_batch, len(self._queue)))]
-            await self._answer(batch)
+        # A cancelled caller's items leave the queue a moment after its future is done: they are passed over till then.
+        while live := [item for item in self._queue if not item.future.done()]:
+            self._queue = deque(live[self.max_batch :])
+            await self._answer(live[: self.max_batch])
 
     async def _answer(self, batch: list[_Item]) -> None:
         """Run a batch; if it fails, run its items one by one, so that only the bad ones fail."""
@@ -107,6 +108,7 @@ class Batcher:
         try:
             crops = np.stack([item.crop for item in batch])
             rows = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, crops)
+            answers = list(zip(batch, rows, strict=True))
         except Exception as error:  # noqa: BLE001  (the engine's, and belongs to the items' callers)
             if len(batch) == 1:
                 if not batch[0].future.done():
@@ -118,6 +120,6 @@ class Batcher:
                     await self._answer([item])
             return
         ran = perf_counter() - started
-        for item, values in zip(batch, rows, strict=True):
+        for item, values in answers:
             if not item.future.done():
                 item.future.set_result(Row(values, started - item.arrived, ran))

@@ -34,6 +34,8 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 #: Several input sizes give the transformer's linear layer the same shape: the multiple of this is meant.
 SIZE_STEP = 16
+#: Types of values in safetensors that are read.
+FLOATS = ("F16", "F32", "F64")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +73,15 @@ def read(path: Path, labels: Sequence[str] | None = None) -> Checkpoint:
         _check_labels(labels, checkpoint.config.num_classes)
         return Checkpoint(_config(**{**checkpoint.config.model_dump(), "labels": tuple(labels)}), checkpoint.weights)
     tensors, file_labels = _open(path)
+    if all(key.startswith("module.") for key in tensors):  # DataParallel
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     deployed = any(re.match(r"res_block\d\.norm\d\.", key) for key in tensors) or "localization.0.weight" in tensors
-    tensors = {re.sub(r"^(res_block\d\.)norm(\d\.)", r"\1bn\2", key): value for key, value in tensors.items()}
+    renamed = {re.sub(r"^(res_block\d\.)norm(\d\.)", r"\1bn\2", key): value for key, value in tensors.items()}
+    if len(renamed) < len(tensors):
+        raise CheckpointError("a residual block has both bn1 and norm1, or both bn2 and norm2: expected one of them")
     if labels is None:
         labels = file_labels or (SERVICE_LABELS if deployed else PAPER_LABELS)
-    return _checked(_infer(tensors, labels), tensors)
+    return _checked(_infer(renamed, labels), renamed)
 
 
 def load(directory: Path) -> Checkpoint:
@@ -84,15 +90,24 @@ def load(directory: Path) -> Checkpoint:
     Raises:
         CheckpointError: a file is missing or damaged, or the weights do not fit the config.
     """
+    config = load_config(directory)
+    if not (directory / WEIGHTS_FILE).is_file():
+        raise CheckpointError(f"{directory.name} holds no {WEIGHTS_FILE}; expected it beside {CONFIG_FILE}")
+    return _checked(config, _open(directory / WEIGHTS_FILE)[0])
+
+
+def load_config(directory: Path) -> ModelConfig:
+    """Read the config alone of a folder that :func:`save` wrote.
+
+    Raises:
+        CheckpointError: it is missing, or does not describe a ResEmoteNet.
+    """
     try:
-        config = ModelConfig.model_validate_json((directory / CONFIG_FILE).read_bytes())
+        return ModelConfig.model_validate_json((directory / CONFIG_FILE).read_bytes())
     except OSError:
         raise CheckpointError(f"{directory.name} holds no {CONFIG_FILE}; expected {WEIGHTS_FILE} beside it") from None
     except ValidationError as error:
         raise CheckpointError(f"{CONFIG_FILE} does not describe a ResEmoteNet: {_first(error)}") from None
-    if not (directory / WEIGHTS_FILE).is_file():
-        raise CheckpointError(f"{directory.name} holds no {WEIGHTS_FILE}; expected it beside {CONFIG_FILE}")
-    return _checked(config, _open(directory / WEIGHTS_FILE)[0])
 
 
 def save(checkpoint: Checkpoint, directory: Path, dtype: type[np.floating[Any]] = np.float32) -> None:
@@ -106,23 +121,31 @@ def save(checkpoint: Checkpoint, directory: Path, dtype: type[np.floating[Any]] 
 def _open(path: Path) -> tuple[dict[str, _Tensor], tuple[str, ...] | None]:
     """Give the tensors of a file by their keys, and the labels if the file names them."""
     with path.open("rb") as file:
-        start = file.read(16)
-    if start.startswith(b"PK"):
+        start = file.read(4)
+    if start.startswith(b"PK\x03\x04"):
         return _state_dict(pth.read(path)), None
-    if start == pth.LEGACY_MAGIC[:16] or start[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}:
+    if start[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}:  # a bare pickle
         return _state_dict(_read_legacy(path)), None
     try:
         opened: Any = safe_open(path, "np")
         tensors = {
-            key: _Tensor(tuple(opened.get_slice(key).get_shape()), partial(opened.get_tensor, key))
+            key: _Tensor(tuple(opened.get_slice(key).get_shape()), partial(_safetensors_values, opened, key))
             for key in opened.keys()  # noqa: SIM118  (not a mapping)
         }
         labels = (opened.metadata() or {}).get("labels")
     except SafetensorError:
         raise CheckpointError(
-            f"{path.name} is no checkpoint: it is neither a .pth file nor a safetensors file, or it was cut short"
+            "this is no checkpoint: it is neither a .pth file nor a safetensors file, or it was cut short"
         ) from None
-    return tensors, tuple(labels.split(",")) if labels else None
+    return tensors, tuple(label.strip() for label in labels.split(",")) if labels else None
+
+
+def _safetensors_values(opened: Any, key: str) -> NDArray[Any]:
+    dtype = opened.get_slice(key).get_dtype()
+    if dtype not in FLOATS:  # numpy knows no other
+        raise CheckpointError(f"{key}: expected values of type {', '.join(FLOATS)}; found {dtype}")
+    values: NDArray[Any] = opened.get_tensor(key)
+    return values
 
 
 def _read_legacy(path: Path) -> Any:
@@ -130,13 +153,13 @@ def _read_legacy(path: Path) -> Any:
         import torch  # noqa: PLC0415  (an extra; only this format needs it)
     except ImportError:
         raise CheckpointError(
-            f"{path.name} is in the format from before PyTorch 1.6, which only PyTorch reads: install it "
+            "this file is in the format from before PyTorch 1.6, which only PyTorch reads: install it "
             "(pip install torch), or save the file again with a newer PyTorch"
         ) from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  (torch raises many kinds on foreign files)
-        raise CheckpointError(f"{path.name} is no file of weights that PyTorch reads: {type(error).__name__}") from None
+        raise CheckpointError(f"this is no file of weights that PyTorch reads: {type(error).__name__}") from None
 
 
 def _state_dict(saved: Any) -> dict[str, _Tensor]:
@@ -151,13 +174,18 @@ def _state_dict(saved: Any) -> dict[str, _Tensor]:
             raise CheckpointError(f"expected names of tensors as keys; found the {type(key).__name__} {key!r}")
         if isinstance(value, pth.TensorReference):
             tensors[key] = _Tensor(value.shape, value.array)
-        elif type(value).__module__ == "torch":
-            tensors[key] = _Tensor(tuple(value.shape), value.float().numpy)
+        elif type(value).__module__.split(".")[0] == "torch":  # a Tensor or a Parameter
+            tensors[key] = _Tensor(tuple(value.shape), partial(_torch_values, value))
         else:
             raise CheckpointError(f"{key}: expected a tensor; found {type(value).__name__}")
-    if all(key.startswith("module.") for key in tensors):  # DataParallel
-        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors
+
+
+def _torch_values(tensor: Any) -> NDArray[Any]:
+    """Give a torch tensor's values; bfloat16, which numpy does not know, as float32."""
+    values = tensor.detach()
+    array: NDArray[Any] = (values.float() if values.is_floating_point() else values).numpy()
+    return array
 
 
 def _infer(tensors: Mapping[str, _Tensor], labels: Sequence[str]) -> ModelConfig:
@@ -223,7 +251,8 @@ def _checked(config: ModelConfig, tensors: Mapping[str, _Tensor]) -> Checkpoint:
         values = tensors[key].read()
         if values.dtype.kind != "f":
             raise CheckpointError(f"{key}: expected floating-point values; found {values.dtype}")
-        weights[key] = values.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinity
+            weights[key] = values.astype(np.float32, copy=False)
         if not np.isfinite(weights[key]).all():
             raise CheckpointError(f"{key} holds NaN or infinity; expected finite values")
         if key.endswith("running_var") and weights[key].min() < 0:

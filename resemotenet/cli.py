@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from resemotenet import __version__, store
+from resemotenet import checkpoint as checkpoints
 from resemotenet.errors import CheckpointError
 from resemotenet.source_errors import SourceError
 
@@ -54,9 +55,6 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="list the models in the store")
     models.set_defaults(run=_models)
-
-    default = commands.add_parser("ensure", help="put the embedded default, or $GDRIVE_MODEL_URL, into an empty store")
-    default.set_defaults(run=_ensure)
     return parser
 
 
@@ -70,11 +68,6 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ensure(_: argparse.Namespace) -> int:
-    print(store.ensure(source=os.environ.get("GDRIVE_MODEL_URL")).tag)
-    return 0
-
-
 def _models(_: argparse.Namespace) -> int:
     found = store.models()
     if not found:
@@ -82,24 +75,25 @@ def _models(_: argparse.Namespace) -> int:
         return 0
     table = Table("tag", "labels", "source", "size", "created")
     for model in found:
-        metadata = model.info.metadata
-        size = sum(file.stat().st_size for file in Path(model.path).iterdir())
+        folder = Path(model.path)
+        try:
+            config = checkpoints.load_config(folder)
+            labels, source = ", ".join(config.labels), config.provenance.source or "unknown"
+        except CheckpointError as error:
+            labels, source = f"damaged: {error}", ""
+        size = sum(file.stat().st_size for file in folder.iterdir())
         table.add_row(
-            str(model.tag),
-            ", ".join(map(str, metadata["labels"])),
-            str(metadata.get("source", "")),
-            f"{size / 1e6:.1f} MB",
-            f"{model.creation_time:%Y-%m-%d %H:%M}",
+            str(model.tag), labels, source, f"{size / 1e6:.1f} MB", f"{model.creation_time:%Y-%m-%d %H:%M} UTC"
         )
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     return 0
 
 
 def _described(model: Model) -> str:
-    metadata = model.info.metadata
-    variant = ", spatial transformer" if metadata["transformer"] else ""
-    size = metadata["input_size"]
-    return f"width {metadata['width']}, {size}x{size} pixels{variant}, labels {', '.join(map(str, metadata['labels']))}"
+    config = checkpoints.load_config(Path(model.path))
+    variant = ", spatial transformer" if config.transformer else ""
+    size = f"{config.input_size}x{config.input_size} pixels"
+    return f"width {config.width:g}, {size}{variant}, labels {', '.join(config.labels)}"
 
 
 if __name__ == "__main__":

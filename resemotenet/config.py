@@ -15,7 +15,9 @@ PAPER_LABELS = ("happy", "surprise", "sad", "angry", "disgust", "fear", "neutral
 PAPER_CHANNELS = 64
 
 Label = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
-Channels = tuple[float, float, float]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Channels = tuple[Finite, Finite, Finite]
+Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Provenance(BaseModel):
@@ -25,7 +27,7 @@ class Provenance(BaseModel):
 
     source: str | None = Field(default=None, description="Drive link, URL or file name that the weights were read from")
     sha256: str | None = Field(default=None, description="SHA-256 of that file, in hex")
-    metrics: dict[str, float] = Field(default_factory=dict, description="Measured figures, each named with its split")
+    metrics: dict[str, Finite] = Field(default_factory=dict, description="Measured figures, each named with its split")
 
 
 class ModelConfig(BaseModel):
@@ -43,7 +45,7 @@ class ModelConfig(BaseModel):
     width: float = Field(default=1.0, gt=0, le=4)
     transformer: bool = False
     mean: Channels = (0.485, 0.456, 0.406)
-    std: Channels = (0.229, 0.224, 0.225)
+    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
     provenance: Provenance = Field(default_factory=Provenance)
 
     @model_validator(mode="after")

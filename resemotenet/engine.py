@@ -66,9 +66,12 @@ class OpenVINOEngine(Engine):
             properties["INFERENCE_NUM_THREADS"] = str(threads)
         self._request = core.compile_model(graph.build(checkpoint), "CPU", properties).create_infer_request()
         self.name, self.input_size = f"openvino cpu {precision}", checkpoint.config.input_size
+        self._classes = checkpoint.config.num_classes
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on (N, S, S) uint8 gray crops; gives (N, classes) float32 logits."""
+        if len(crops) == 0:  # OpenVINO fails on an empty batch, and on every one after it
+            return np.empty((0, self._classes), np.float32)
         self._request.infer([crops], share_inputs=True)
         return np.array(self._request.get_output_tensor(0).data)  # a copy: the tensor is the next call's too
 
@@ -101,7 +104,7 @@ class TorchEngine(Engine):
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on (N, S, S) uint8 gray crops; gives (N, classes) float32 logits."""
         with self._torch.inference_mode():
-            gray = self._torch.from_numpy(crops).to(self._device)[:, None].float() / 255
+            gray = self._torch.from_numpy(np.array(crops, order="C")).to(self._device)[:, None].float() / 255
             x = ((gray - self._mean) / self._std).to(self._dtype)
             result: NDArray[np.float32] = self._network(x).float().cpu().numpy()
             return result
@@ -125,7 +128,7 @@ def create_engine(
 
 
 def _torch_sees_cuda() -> bool:
-    """Say whether PyTorch would run on a GPU, without importing it where there is none: it takes seconds."""
+    """Say whether PyTorch would run on a GPU, without importing it where the driver knows of none: it takes seconds."""
     if importlib.util.find_spec("torch") is None:
         return False
     import pynvml  # noqa: PLC0415  (comes with bentoml; asks the driver)
@@ -135,4 +138,8 @@ def _torch_sees_cuda() -> bool:
         devices: int = pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError:
         return False
-    return devices > 0
+    if devices == 0:
+        return False
+    import torch  # noqa: PLC0415  (an extra)
+
+    return bool(torch.cuda.is_available())  # a build for CPUs sees no device, nor does one with an older driver

@@ -1,21 +1,21 @@
 """A PyTorch ``.pth`` file read without PyTorch, and without running anything that it holds.
 
 The zip format (PyTorch 1.6 and later) is a pickle, ``data.pkl``, beside the raw bytes of each storage. The pickle is
-read by an unpickler that knows four names of PyTorch's and ``collections.OrderedDict``; it refuses every other, so that
-a file cannot name a function for us to call. Tensors come back as references: their bytes are read only when asked for,
-after the caller has checked the shape.
+read by :mod:`resemotenet.unpickle`, which is told here of four names of PyTorch's and ``collections.OrderedDict``;
+every other is refused, so that a file cannot name a function for us to call. Tensors come back as references: their
+bytes are read only when asked for, after the caller has checked the shape.
 """
 
 from __future__ import annotations
 
-import pickle
 import zipfile
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from resemotenet import unpickle
 from resemotenet.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: A state dict's pickle is some 20 KB; an optimizer's adds about as much again.
-MAX_PICKLE_BYTES = 16 * 2**20
-#: The first bytes of the format before PyTorch 1.6: a pickled magic number.
-LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+MAX_PICKLE_BYTES = 4 * 2**20
+
+#: As many as numpy takes.
+MAX_DIMENSIONS = 64
 
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 STORAGES: dict[str, np.dtype[Any]] = {
@@ -43,17 +44,20 @@ STORAGES: dict[str, np.dtype[Any]] = {
 }
 
 
+@dataclass(frozen=True)
 class _Storage:
     """One storage of the archive: ``count`` values of ``dtype``."""
 
-    __slots__ = ("_archive", "_entry", "count", "dtype")
-
-    def __init__(self, archive: zipfile.ZipFile, entry: str, dtype: np.dtype[Any], count: int) -> None:
-        self._archive, self._entry, self.dtype, self.count = archive, entry, dtype, count
+    archive: zipfile.ZipFile
+    entry: str
+    dtype: np.dtype[Any]
+    count: int
 
     def read(self) -> NDArray[Any]:
         """Read all values; bfloat16 as float32."""
-        values = np.frombuffer(self._archive.read(self._entry), self.dtype)
+        values = np.frombuffer(self.archive.read(self.entry), self.dtype)
+        if len(values) != self.count:
+            raise CheckpointError(f"damaged .pth file: {self.entry} holds {len(values)} values, not {self.count}")
         if self.dtype == BFLOAT16:
             return (values["bfloat16"].astype(np.uint32) << 16).view(np.float32)
         return values
@@ -69,75 +73,83 @@ class TensorReference:
     strides: tuple[int, ...]
 
     def array(self) -> NDArray[Any]:
-        """Read the values into a C-contiguous array of ``shape``; bfloat16 comes as float32."""
+        """Read the values into a C-contiguous array of ``shape``; bfloat16 comes as float32.
+
+        Raises:
+            CheckpointError: the archive does not hold them, or holds them damaged.
+        """
+        try:
+            return self._values()
+        except (CheckpointError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  (a damaged zip can raise anything)
+            raise CheckpointError(
+                f"damaged .pth file: {type(error).__name__} while reading {self.storage.entry}"
+            ) from None
+
+    def _values(self) -> NDArray[Any]:
         values = self.storage.read()
-        span = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
-        if min((self.offset, *self.strides)) < 0 or (
-            0 not in self.shape and self.offset + span >= min(self.storage.count, len(values))
+        if 0 in self.shape:
+            return np.empty(self.shape, values.dtype)
+        if self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True)) >= len(
+            values
         ):
             raise CheckpointError(f"damaged .pth file: a tensor of shape {self.shape} reaches past its storage")
-        strides = [stride * values.itemsize for stride in self.strides]
-        return np.ascontiguousarray(
-            np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides, writeable=False)
-        )
+        # An axis of length 1 takes no step, so that its stride may be anything.
+        strides = [stride * values.itemsize if n > 1 else 0 for n, stride in zip(self.shape, self.strides, strict=True)]
+        view = np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides, writeable=False)
+        return np.array(view, order="C")  # a copy: the storage may be far larger than this tensor
 
 
-class _RebuildTensor:
-    """Stands for ``torch._utils._rebuild_tensor_v2``. Without attributes, so that a pickle cannot set any."""
-
-    __slots__ = ()
-
-    def __call__(self, storage: _Storage, offset: int, size: Any, stride: Any, *_: object) -> TensorReference:
-        if not isinstance(storage, _Storage):
-            raise CheckpointError("damaged .pth file: a tensor without a storage")
-        shape, strides = tuple(map(int, size)), tuple(map(int, stride))
-        if len(shape) != len(strides) or min(shape, default=0) < 0:
-            raise CheckpointError(f"damaged .pth file: a tensor of shape {shape} with strides {strides}")
-        return TensorReference(storage, int(offset), shape, strides)
-
-
-class _RebuildParameter:
-    """Stands for ``torch._utils._rebuild_parameter``: a parameter is read as its tensor."""
-
-    __slots__ = ()
-
-    def __call__(self, data: object, *_: object) -> object:
-        return data
+def _rebuild_tensor(storage: object, offset: Any, size: Any, stride: Any, *_: object) -> TensorReference:
+    """Stand for ``torch._utils._rebuild_tensor_v2``."""
+    numbers = (offset, *size, *stride)
+    if (
+        not isinstance(storage, _Storage)
+        or len(size) != len(stride)
+        or len(size) > MAX_DIMENSIONS
+        or not all(isinstance(number, int) and number >= 0 for number in numbers)
+    ):
+        raise CheckpointError("damaged .pth file: a tensor in an unknown form")
+    return TensorReference(storage, offset, tuple(size), tuple(stride))
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
-        super().__init__(archive.open(f"{root}/data.pkl"))
-        self._archive, self._root = archive, root
+def _rebuild_parameter(data: object, *_: object) -> object:
+    """Stand for ``torch._utils._rebuild_parameter``: a parameter is read as its tensor."""
+    return data
 
-    def find_class(self, module: str, name: str) -> Any:
-        """Give the stand-in for one of the five names that a file of tensors needs, and refuse every other."""
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _RebuildTensor()
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return _RebuildParameter()
-        if module == "torch" and name in STORAGES:
-            return name
-        raise CheckpointError(
-            f"the pickle in this .pth file asks for {module}.{name}, which a file of weights has no need of; nothing "
-            "of it was run. Expected tensors only: save the model with torch.save(model.state_dict(), path)"
-        )
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        """Give the storage that a tensor names, unread."""
-        if isinstance(pid, tuple) and len(pid) == 5 and pid[0] == "storage":
-            _, kind, key, _, count = pid
-            if (
-                isinstance(kind, str)
-                and kind in STORAGES
-                and isinstance(key, str)
-                and key.isalnum()
-                and isinstance(count, int)
-            ):
-                return _Storage(self._archive, f"{self._root}/data/{key}", STORAGES[kind], count)
-        raise CheckpointError("damaged .pth file: a storage in an unknown form")
+def _empty_dict() -> dict[Any, Any]:
+    """Stand for ``collections.OrderedDict``, which a pickle makes empty and fills later."""
+    return {}
+
+
+KNOWN = {
+    ("collections", "OrderedDict"): _empty_dict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+}
+
+
+def _find(module: str, name: str) -> Any:
+    """Give the stand-in for one of the names that a file of tensors needs, and refuse every other."""
+    if (module, name) in KNOWN:
+        return KNOWN[module, name]
+    if module == "torch" and name in STORAGES:
+        return STORAGES[name]
+    raise CheckpointError(
+        f"the pickle in this .pth file asks for {f'{module}.{name}'[:100]}, which a file of weights has no need of; "
+        "nothing of it was run. Expected tensors only: save the model with torch.save(model.state_dict(), path)"
+    )
+
+
+def _storage(archive: zipfile.ZipFile, root: str, pid: Any) -> _Storage:
+    """Give the storage that a tensor names, unread."""
+    if isinstance(pid, tuple) and len(pid) == 5:
+        word, dtype, key, _, count = pid
+        if word == "storage" and isinstance(dtype, np.dtype) and isinstance(key, str) and isinstance(count, int):
+            return _Storage(archive, f"{root}/data/{key}", dtype, count)
+    raise CheckpointError("damaged .pth file: a storage in an unknown form")
 
 
 def read(path: Path) -> Any:
@@ -165,7 +177,7 @@ def read(path: Path) -> Any:
         order = f"{root}/byteorder"
         if order in archive.namelist() and archive.read(order) != b"little":
             raise CheckpointError("this .pth file was written in big-endian byte order; only little-endian is read")
-        return _Unpickler(archive, root).load()
+        return unpickle.load(archive.read(pickles[0]), _find, partial(_storage, archive, root))
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  (a hostile pickle or zip can raise anything)

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import bentoml
 from bentoml import Tag
-from bentoml.exceptions import NotFound
+from bentoml.exceptions import BentoMLException, NotFound
 from bentoml.models import BentoModel
 
 from resemotenet import checkpoint as checkpoints
 from resemotenet.config import Provenance
+from resemotenet.errors import CheckpointError
 from resemotenet.fetch import fetch
 from resemotenet.progress import download_progress
 from resemotenet.source import Kind, parse
+from resemotenet.source_errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +50,7 @@ def put(checkpoint: Checkpoint, name: str = NAME, source_id: str | None = None) 
     }
     with bentoml.models.create(name, labels={"architecture": "ResEmoteNet"}, metadata=metadata) as model:
         checkpoints.save(checkpoint, Path(model.path))
-    return model
+    return bentoml.models.get(model.tag)
 
 
 def import_model(
@@ -65,15 +67,20 @@ def import_model(
     Raises:
         SourceError: the file could not be fetched whole, or has another SHA-256.
         CheckpointError: the file is no ResEmoteNet that is known.
+        BentoMLException: the store does not take this name.
     """
     parsed = parse(source)
+    _tag(name)
     with tempfile.TemporaryDirectory(prefix="resemotenet-") as folder:
         if parsed.kind is Kind.FILE and Path(parsed.value).is_dir():
             checkpoint = checkpoints.read(Path(parsed.value), labels)
             return put(checkpoint, name)
         with download_progress(parsed.description) as report:
             fetched = fetch(parsed, Path(folder), sha256, report)
-        checkpoint = checkpoints.read(fetched.path, labels)
+        try:
+            checkpoint = checkpoints.read(fetched.path, labels)
+        except CheckpointError as error:
+            raise CheckpointError(f"{fetched.description}: {error}") from None
         provenance = Provenance(source=fetched.description, sha256=fetched.sha256)
         return put(checkpoints.with_provenance(checkpoint, provenance), name, source_id(source))
 
@@ -127,7 +134,10 @@ def source_id(source: str) -> str:
 
 
 def _tag(tag: str) -> Tag:
-    return Tag.from_taglike(tag)
+    try:
+        return Tag.from_taglike(tag)
+    except ValueError as error:
+        raise BentoMLException(str(error)) from None
 
 
 @attrs.frozen
@@ -142,5 +152,12 @@ class StoredModel(BentoModel):
 
     @property
     def stored(self) -> Any:
-        """The model in the store."""
-        return ensure(str(self.tag), self.source)
+        """The model in the store.
+
+        Raises:
+            BentoMLException: there is none, and none could be put there; BentoML prints it without a traceback.
+        """
+        try:
+            return ensure(str(self.tag), self.source)
+        except (SourceError, CheckpointError, OSError) as error:
+            raise BentoMLException(f"the model store has nothing to serve: {error}") from error

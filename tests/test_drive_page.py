@@ -1,7 +1,6 @@
 """resemotenet.drive_page: what came in place of a checkpoint."""
 
 import hashlib
-import random
 import struct
 
 import drive as stand_in

@@ -1,7 +1,6 @@
 """resemotenet.source: which source a text names."""
 
 import hashlib
-import random
 from pathlib import Path
 
 import pytest

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import random
 
 from resemotenet import source_errors
 
