@@ -8,12 +8,9 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
 import bentoml
-import numpy as np
-from bentoml.validators import DType, Shape
-from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -27,6 +24,8 @@ from serving.settings import Settings, SettingsError
 from serving.timeout import TimeLimit
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from starlette.requests import Request
 
     from serving.pipeline import Pipeline
@@ -37,9 +36,6 @@ try:
     settings = Settings.from_environ()
 except SettingsError as error:
     sys.exit(f"emotion_service: {error}")
-
-Gray = Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, -1, -1))]
-Scores = Annotated[NDArray[np.float32], DType("float32"), Shape((-1, -1))]
 
 
 async def health(_: Request) -> Response:
@@ -84,9 +80,9 @@ class EmotionService:
         return await self._answer(image)
 
     @bentoml.api(batchable=True, input_spec=CropsInput, max_batch_size=256, max_latency_ms=5000)
-    async def classify(self, faces: Gray) -> Scores:
+    async def classify(self, faces: NDArray[np.uint8]) -> list[list[float]]:
         """Classify gray crops (N, H, W), each a square region round one face; gives (N, C) probabilities."""
-        return await (await self.pipeline()).classify(faces)
+        return answers.rows(await (await self.pipeline()).classify(faces))
 
     async def _answer(self, frame: str | bytes) -> Response:
         try:

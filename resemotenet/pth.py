@@ -91,9 +91,8 @@ class TensorReference:
         values = self.storage.read()
         if 0 in self.shape:
             return np.empty(self.shape, values.dtype)
-        if self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True)) >= len(
-            values
-        ):
+        last = self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
+        if last >= len(values):
             raise CheckpointError(f"damaged .pth file: a tensor of shape {self.shape} reaches past its storage")
         # An axis of length 1 takes no step, so that its stride may be anything.
         strides = [stride * values.itemsize if n > 1 else 0 for n, stride in zip(self.shape, self.strides, strict=True)]

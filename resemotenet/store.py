@@ -34,7 +34,7 @@ NAME = "resemotenet"
 #: The weights that come with this package.
 EMBEDDED = Path(__file__).parent / "weights"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("bentoml.resemotenet")  # under a name that BentoML shows
 
 
 def put(checkpoint: Checkpoint, name: str = NAME, source_id: str | None = None) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from starlette.responses import Response
 
 from serving.schemas import Box, Face, FacePrediction, Prediction
@@ -11,7 +12,6 @@ from serving.schemas import Box, Face, FacePrediction, Prediction
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from serving.pipeline import Analysis
@@ -25,7 +25,7 @@ def prediction(analysis: Analysis, labels: Sequence[str], model: str) -> Predict
     faces = [
         FacePrediction(
             emotion=labels[int(row.argmax())],
-            probabilities=probabilities(row, labels),
+            probabilities=named(row, labels),
             box=Box(**{side: round(value, PIXEL_DECIMALS) for side, value in face.box._asdict().items()}),
             confidence=face.confidence,
         )
@@ -43,9 +43,15 @@ def prediction(analysis: Analysis, labels: Sequence[str], model: str) -> Predict
     )
 
 
-def probabilities(row: NDArray[np.float32], labels: Sequence[str]) -> dict[str, float]:
+def named(row: NDArray[np.float32], labels: Sequence[str]) -> dict[str, float]:
     """Name each of a row's (C,) probabilities."""
-    return {label: round(float(value), DECIMALS) for label, value in zip(labels, row, strict=True)}
+    return dict(zip(labels, rows(row[None])[0], strict=True))
+
+
+def rows(probabilities: NDArray[np.float32]) -> list[list[float]]:
+    """Give (N, C) probabilities as numbers for JSON."""
+    numbers: list[list[float]] = probabilities.astype(np.float64).round(DECIMALS).tolist()
+    return numbers
 
 
 def response(analysis: Analysis, labels: Sequence[str], model: str) -> Response:

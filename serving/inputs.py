@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import bentoml
 import numpy as np
-from bentoml.validators import DType, Shape
+from bentoml.validators import DType
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic_core import from_json
@@ -107,8 +107,9 @@ class ImageInput(_Input):
 class CropsInput(_Input):
     """POST /classify: gray crops of faces."""
 
-    faces: Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, -1, -1))] = Field(
-        description="(N, H, W) gray levels 0 to 255, each crop a square region round one face"
+    faces: Annotated[NDArray[np.uint8], DType("uint8")] = Field(
+        description="(N, H, W) gray levels 0 to 255, each crop a square region round one face",
+        json_schema_extra={"items": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}},
     )
 
     @classmethod

@@ -58,7 +58,7 @@ class Settings(BaseModel):
     )
     max_batch_size: int = Field(default=16, ge=1, le=1024, description="most faces in one inference")
     max_queue: int = Field(
-        default=128, ge=1, le=100_000, description="most frames under way; one more is answered 503 at once"
+        default=256, ge=1, le=100_000, description="most frames under way; one more is answered 503 at once"
     )
     request_timeout: float = Field(default=10, gt=0, le=3600, description="seconds until a request is answered 504")
     max_image_bytes: int = Field(default=10 * 2**20, ge=1024, description="most bytes of one picture, else 413")

@@ -44,6 +44,7 @@ class Server:
         self.home = Path(home or self.folder / "home")
         self.temp = self.folder / "tmp"
         self.log = self.folder / "log"
+        self.seconds = START_SECONDS
         for needed in (self.home, self.temp):
             needed.mkdir(parents=True, exist_ok=True)
         self.command = command or [sys.executable, "-m", "bentoml", "serve", target]
@@ -58,7 +59,7 @@ class Server:
                 self.command, cwd=self.cwd, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            self.wait(START_SECONDS)
+            self.wait(self.seconds)
         except BaseException:
             self.stop()
             raise

@@ -41,7 +41,7 @@ def test_a_detector_without_confidence_gives_null():
 def test_rounded_probabilities_still_sum_to_1():
     rows = np.random.default_rng(0).dirichlet([0.3] * len(LABELS), 500)
     for row in rows.astype(np.float32):
-        assert sum(answers.probabilities(row, LABELS).values()) == pytest.approx(1, abs=2e-6)
+        assert sum(answers.named(row, LABELS).values()) == pytest.approx(1, abs=2e-6)
 
 
 def test_server_timing_is_in_milliseconds():

@@ -86,8 +86,8 @@ def test_served_from_the_store_it_answers_with_its_own_model(home, pin, tmp_path
 
 
 def test_unpacked_it_needs_no_store(home, pin, tmp_path):
-    bentoml(home, "export", "emotion_service:latest", tmp_path / "service.bento")
-    with tarfile.open(tmp_path / "service.bento") as archive:
+    bentoml(home, "export", "emotion_service:latest", tmp_path / "service.tar")
+    with tarfile.open(tmp_path / "service.tar") as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     with Server(tmp_path / "server", str(tmp_path / "unpacked"), cwd=tmp_path) as running:
         check(running, pin)

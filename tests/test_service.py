@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import itertools
 import re
 import socket
@@ -104,7 +105,12 @@ HUGE = pictures.Image.new("1", (30_000, 30_000))
         ({"json": {"frame": "hello!!"}}, 400, "not_base64", "base64"),
         ({"json": {"frame": "data:text/plain,hello"}}, 400, "not_base64", "base64"),
         ({"json": {"frame": "aGVsbG8="}}, 400, "not_an_image", "JPEG"),
-        ({"json": {"frame": URL[:20_000]}}, 400, "not_an_image", "cut short"),
+        (
+            {"json": {"frame": base64.b64encode(pictures.encoded(PHOTO)[:9000]).decode()}},
+            400,
+            "not_an_image",
+            "cut short",
+        ),
         ({"json": {"frame": "data:,"}}, 400, "no_pixels", "pixels"),
         ({"json": {"frame": pictures.data_url(HUGE, "PNG")}}, 413, "too_many_pixels", "25000000"),
         ({"json": {"frame": "A" * 15_000_000}}, 413, "too_many_bytes", "at most"),
@@ -193,6 +199,7 @@ async def test_classify_batches_crops_of_every_size(server):
     assert totals["sum"] > 1.5 * totals["count"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_bentomls_python_client(server, tmp_path):
     file = tmp_path / "me.jpg"
     file.write_bytes(pictures.encoded(PHOTO))
@@ -203,6 +210,8 @@ def test_bentomls_python_client(server, tmp_path):
         assert np.array(client.classify(faces=CROPS)).shape == (3, 7)
         with pytest.raises(BentoMLException, match="not_base64"):
             client.predict(frame="hello!!")
+    del client
+    gc.collect()  # BentoML's client leaves a temporary folder to the garbage collector, which warns
 
 
 def unlike_frames():
@@ -226,19 +235,13 @@ async def test_nobody_ever_gets_somebody_elses_answer(server):
     order = np.random.default_rng(0).permutation(np.repeat(range(len(frames)), 8))[:200]
     limits = httpx.Limits(max_connections=200)
     async with httpx.AsyncClient(base_url=server.url, timeout=60, limits=limits) as client:
-        first = [client.post("/predict", json={"frame": frames[number]}) for number in order[:100]]
-        rest = [client.post("/predict", json={"frame": frames[number]}) for number in order[100:]]
-        answers = await asyncio.gather(*first, *rest)
-    served = 0
+        answers = await asyncio.gather(*(client.post("/predict", json={"frame": frames[n]}) for n in order))
     for number, answer in zip(order, answers, strict=True):
-        if answer.status_code == 503:  # said at once, and wrong for nobody
-            continue
-        served += 1
+        assert answer.status_code == 200
         body, expected = answer.json(), alone[number]
         assert body["face"] == expected["face"]
         if expected["face"]:
             assert body["probabilities"] == pytest.approx(expected["probabilities"], abs=0.02)
-    assert served >= 128
 
 
 async def test_concurrent_frames_share_a_batch(server):
