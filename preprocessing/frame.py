@@ -1,31 +1,26 @@
-"""A frame as a client sends it -> a BGR picture, with every limit enforced before anything is decoded.
+"""A picture file -> a BGR picture, with every limit enforced before anything is decoded."""
 
-What is wrong with a frame is one of these; each has a `code` for programs and a message for people, and neither
-ever holds any of the frame's data:
-
-    FrameError
-      x MissingFrame       missing_frame
-      x NotBase64          not_base64
-      x NotAnImage         not_an_image
-      x NoPixels           no_pixels
-      + FrameTooLarge      frame_too_large
-        x TooManyBytes     too_many_bytes
-        x TooManyPixels    too_many_pixels
-"""
-# ruff: noqa: N818  (each name says what is wrong; the name of the base says that it is an error)
-
-import base64
-import contextlib
 import io
 import re
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from cv2.typing import MatLike
 from PIL import ExifTags, Image, UnidentifiedImageError
+
+from preprocessing.frame_errors import (
+    DEFAULT_LIMITS,
+    FrameError,
+    FrameLimits,
+    MissingFrame,
+    NoPixels,
+    NotAnImage,
+    TooManyBytes,
+    TooManyPixels,
+)
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
@@ -41,80 +36,11 @@ _MAX_SCANNED_PIXELS = 3_000_000_000
 _TRANSPOSED = range(5, 9)  # EXIF orientations that swap width and height
 _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}  # EXIF orientation -> cv2.flip's code, after transposing
 
-_WHITESPACE = b" \t\n\r\v\f"
-_TO_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
-_PERCENT = {b"%2B": b"+", b"%2F": b"/", b"%3D": b"=", b"%0A": b"", b"%0D": b"", b"%20": b""}
-
 # Width and height where PNG, GIF, BMP and JPEG headers keep them; Pillow does not say that one of them is zero.
 _HEADER_SIZE = re.compile(
     rb"\x89PNG\r\n\x1a\n.{8}(.{4})(.{4})|GIF8[79]a(..)(..)|BM.{16}(.{4})(.{4})|\xff\xd8.*?\xff[\xc0-\xc2]..\x08(..)(..)",
     re.DOTALL,
 )
-
-
-class FrameError(ValueError):
-    """What is wrong with a frame: `code` for programs, the message for people."""
-
-    code: ClassVar[str] = "bad_frame"
-
-
-class MissingFrame(FrameError):
-    """There is no data at all."""
-
-    code = "missing_frame"
-
-
-class NotBase64(FrameError):
-    """The text is neither base64 nor a base64 data URL."""
-
-    code = "not_base64"
-
-
-class NotAnImage(FrameError):
-    """The bytes are no picture of a known format, or a damaged one."""
-
-    code = "not_an_image"
-
-
-class NoPixels(FrameError):
-    """The picture is zero pixels wide or high."""
-
-    code = "no_pixels"
-
-
-class FrameTooLarge(FrameError):
-    """The frame is over one of `FrameLimits`."""
-
-    code = "frame_too_large"
-    unit: ClassVar[str]
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The picture is too large: at most {limit} {self.unit} are accepted.")
-
-
-class TooManyBytes(FrameTooLarge):
-    """The picture file is over `FrameLimits.max_bytes`."""
-
-    code = "too_many_bytes"
-    unit = "bytes"
-
-
-class TooManyPixels(FrameTooLarge):
-    """The picture is over `FrameLimits.max_pixels`."""
-
-    code = "too_many_pixels"
-    unit = "pixels"
-
-
-@dataclass(frozen=True)
-class FrameLimits:
-    """The largest frame accepted: encoded bytes (base64 taken off), and width x height of the picture."""
-
-    max_bytes: int = 10 * 2**20
-    max_pixels: int = 25_000_000
-
-
-DEFAULT_LIMITS = FrameLimits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,30 +62,6 @@ class Frame:
         """Original pixels per pixel of `image`, along x and along y."""
         rows, columns = self.image.shape[:2]
         return self.width / columns, self.height / rows
-
-
-def from_base64(text: str | bytes, limits: FrameLimits = DEFAULT_LIMITS) -> bytes:
-    """Decodes base64, bare or in a data URL, to the bytes of a picture file.
-
-    The standard and the URL-safe alphabet, missing padding, whitespace anywhere and percent-encoded characters are all
-    accepted.
-
-    Args:
-        text: `data:image/jpeg;base64,...` or base64 alone; ASCII.
-        limits: The size is worked out from the text's length, before decoding.
-
-    Raises:
-        MissingFrame: There is no data.
-        NoPixels: The text is `data:,`, which a browser gives for a canvas without pixels.
-        NotBase64: The text holds anything but base64.
-        TooManyBytes: The data would decode to more than `limits.max_bytes`.
-    """
-    payload = _payload(text)
-    if _decoded_size(payload) <= limits.max_bytes:
-        with contextlib.suppress(ValueError):
-            if data := base64.b64decode(payload, validate=True):
-                return data
-    return _from_tolerant_base64(payload, limits)
 
 
 def decode(data: bytes, limits: FrameLimits = DEFAULT_LIMITS, min_side: int = REDUCED_SIDE) -> Frame:
@@ -197,48 +99,6 @@ def decode(data: bytes, limits: FrameLimits = DEFAULT_LIMITS, min_side: int = RE
         raise NotAnImage(f"The frame is not a picture: expected one of {', '.join(FORMATS)}.") from None
     except Exception:  # noqa: BLE001  on hostile data the decoders raise whatever they please
         raise NotAnImage("The picture is damaged or cut short.") from None
-
-
-def _payload(text: str | bytes) -> bytes:
-    """The base64 part of a data URL, or the whole text where it is none."""
-    try:
-        encoded = text.encode("ascii") if isinstance(text, str) else text
-    except UnicodeEncodeError:
-        raise NotBase64("The frame is not base64: it has characters outside of ASCII.") from None
-    encoded = encoded.strip(_WHITESPACE)
-    if encoded[:5].lower() != b"data:":
-        return encoded
-    header, comma, payload = encoded.partition(b",")
-    if not comma:
-        raise NotBase64("The data URL has no data: expected data:image/jpeg;base64,<data>.")
-    if len(header) == 5 and not payload:
-        raise NoPixels("The picture has no pixels: 'data:,' is what an empty canvas gives.")
-    if not header.lower().replace(b" ", b"").endswith(b";base64"):
-        raise NotBase64("The data URL is not in base64: expected data:image/jpeg;base64,<data>.")
-    return payload
-
-
-def _from_tolerant_base64(payload: bytes, limits: FrameLimits) -> bytes:
-    if b"%" in payload:
-        for escape, character in _PERCENT.items():
-            payload = payload.replace(escape, character).replace(escape.lower(), character)
-    payload = payload.translate(_TO_STANDARD_ALPHABET, delete=_WHITESPACE)
-    if not payload:
-        raise MissingFrame("The frame is empty: expected a picture in base64.")
-    if _decoded_size(payload) > limits.max_bytes:
-        raise TooManyBytes(limits.max_bytes)
-    characters = payload.rstrip(b"=")
-    padding = -len(characters) % 4
-    if not characters or padding == 3:
-        raise NotBase64("The frame is not base64: its length does not fit.")
-    try:
-        return base64.b64decode(characters + b"=" * padding, validate=True)
-    except ValueError:
-        raise NotBase64("The frame is not base64: it has characters outside of the alphabet.") from None
-
-
-def _decoded_size(payload: bytes) -> int:
-    return len(payload.rstrip(b"=")) * 3 // 4
 
 
 def _decode(data: bytes, limits: FrameLimits, min_side: int) -> Frame:

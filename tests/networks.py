@@ -22,20 +22,22 @@ def config(width=0.25, classes=7, **fields):
     return ModelConfig(labels=labels, width=width, **fields)
 
 
-def pictures(count, size, seed=0):
-    """(N, S, S) uint8: noise, smooth blobs as in a photo, steps of brightness, black, white; never two alike."""
+def pictures(count, size, seed=0, blurs=(0, 2, 5, 9)):
+    """(N, S, S) uint8: noise blurred this much (in pixels), of random brightness and contrast; never two alike."""
     rng = np.random.default_rng(seed)
     found = np.empty((count, size, size), np.uint8)
     for i in range(count):
         noise = rng.uniform(0, 255, (size, size)).astype(np.float32)
-        blur = (0, 2, 5, 9)[i % 4]
-        if blur:
+        if blur := blurs[i % len(blurs)]:
             noise = cv2.GaussianBlur(noise, (0, 0), blur)
             noise = (noise - noise.min()) / (noise.max() - noise.min()) * rng.uniform(80, 255)
         found[i] = np.clip(noise + rng.uniform(-60, 60), 0, 255)
-    if count > 4:
-        found[1, :, : size // 2], found[2], found[3] = 255, 0, 255
     return found
+
+
+def smooth(count, size, seed=0):
+    """Pictures as smooth as a camera's."""
+    return pictures(count, size, seed, blurs=(2, 3, 5, 9))
 
 
 def normalised(crops, config):
@@ -73,7 +75,7 @@ def network(config, seed=0):
             last = model.get_submodule("fc_loc.2")
             last.weight.copy_(torch.randn(last.weight.shape, generator=rng))
             theta = model.fc_loc(model.localization(x).flatten(1))
-            last.weight.mul_(0.15 / theta.std(dim=0).mean())
+            last.weight.mul_(0.08 / theta.std(dim=0).mean())
             theta = model.fc_loc(model.localization(x).flatten(1))
             last.bias.add_(last.bias.new_tensor([1, 0, 0, 0, 1, 0]) - theta.mean(dim=0) + uniform((6,), -0.2, 0.2))
         model.train()(x)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from preprocessing import faces
+from preprocessing import detectors
 from serving.settings import Settings, SettingsError
 
 
@@ -84,4 +84,4 @@ def test_what_is_not_installed_is_said_at_the_start(setting, package, monkeypatc
 
 
 def test_the_detectors_are_those_that_there_are():
-    assert Settings.model_fields["face_detector"].annotation.__args__ == faces.KINDS
+    assert Settings.model_fields["face_detector"].annotation.__args__ == detectors.KINDS
