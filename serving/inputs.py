@@ -7,12 +7,10 @@ in the file's place, and write a piece of what did not validate into the log.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 import numpy as np
-from bentoml.validators import DType
-from numpy.typing import NDArray
 from pydantic import Field
 from pydantic_core import from_json
 from starlette.datastructures import UploadFile
@@ -23,6 +21,7 @@ from serving.errors import SCOPE_KEY, ApiError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from numpy.typing import NDArray
     from starlette.requests import Request
     from typing_extensions import Self
 
@@ -107,7 +106,8 @@ class ImageInput(_Input):
 class CropsInput(_Input):
     """POST /classify: gray crops of faces."""
 
-    faces: Annotated[NDArray[np.uint8], DType("uint8")] = Field(
+    # not NDArray, which is an alias of another kind in numpy 2.5, and unknown to BentoML
+    faces: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]] = Field(
         description="(N, H, W) gray levels 0 to 255, each crop a square region round one face",
         json_schema_extra={"items": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}},
     )
