@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import bentoml
+import numpy as np
 from bentoml import Tag
 from bentoml.exceptions import BentoMLException, NotFound
 from bentoml.models import BentoModel
@@ -37,8 +38,13 @@ EMBEDDED = Path(__file__).parent / "weights"
 logger = logging.getLogger("bentoml.resemotenet")  # under a name that BentoML shows
 
 
-def put(checkpoint: Checkpoint, name: str = NAME, source_id: str | None = None) -> Model:
-    """Save a checkpoint under a new version of ``name``, with its labels and provenance as metadata."""
+def put(
+    checkpoint: Checkpoint,
+    name: str = NAME,
+    source_id: str | None = None,
+    dtype: type[np.floating[Any]] = np.float32,
+) -> Model:
+    """Save a checkpoint, its values as ``dtype``, under a new version of ``name``, and describe it in its metadata."""
     config = checkpoint.config
     metadata = {
         "labels": list(config.labels),
@@ -49,7 +55,7 @@ def put(checkpoint: Checkpoint, name: str = NAME, source_id: str | None = None) 
         **({"source_id": source_id} if source_id else {}),
     }
     with bentoml.models.create(name, labels={"architecture": "ResEmoteNet"}, metadata=metadata) as model:
-        checkpoints.save(checkpoint, Path(model.path))
+        checkpoints.save(checkpoint, Path(model.path), dtype)
     return bentoml.models.get(model.tag)
 
 
@@ -114,7 +120,8 @@ def ensure(tag: str = NAME, source: str | None = None) -> Model:
             model = import_model(source, name=name)
             logger.info("imported %s from %s", model.tag, model.info.metadata["source"])
         elif name == NAME and find(tag) is None:
-            logger.info("imported %s, the embedded default", put(checkpoints.load(EMBEDDED)).tag)
+            default = put(checkpoints.load(EMBEDDED), dtype=np.float16)  # as they are in its file
+            logger.info("imported %s, the embedded default", default.tag)
     found = find(tag)
     if found is None:
         here = ", ".join(str(model.tag) for model in models()) or "none"

@@ -9,8 +9,12 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="bentoml-home-")
 
 import pytest
+from drive import Drive
 from server import Server
 
+from resemotenet import download
+from resemotenet.fetch import fetch
+from resemotenet.source_errors import SourceError
 from serving.settings import Settings
 
 
@@ -33,6 +37,34 @@ def store():
     empty()
     yield Path(os.environ["BENTOML_HOME"]) / "models"
     empty()
+
+
+@pytest.fixture
+def drive(monkeypatch):
+    """The stand-in, with every wait of a download made short."""
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 0.0)  # gdown's wait before a retry
+    monkeypatch.setattr(download, "RESTART_SECONDS", 0.0)
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", (2.0, 2.0))
+    with Drive().running() as running:
+        running.route(monkeypatch)
+        yield running
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Fetches what must fail: with this error and these words, and nothing left behind."""
+
+    def check(source, error, *words, **options):
+        (tmp_path / "already-there").write_bytes(b"kept")
+        with pytest.raises(SourceError) as caught:
+            fetch(source, tmp_path, **options)
+        assert isinstance(caught.value, error)
+        for word in words:
+            assert word in str(caught.value)
+        assert [path.name for path in tmp_path.iterdir()] == ["already-there"]
+        return caught
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -34,29 +34,6 @@ def sha256(body):
     return hashlib.sha256(body).hexdigest()
 
 
-@pytest.fixture
-def drive(monkeypatch):
-    """The stand-in, with every wait of a download made short."""
-    monkeypatch.setattr("random.uniform", lambda _low, _high: 0.0)  # gdown's wait before a retry
-    monkeypatch.setattr(download, "RESTART_SECONDS", 0.0)
-    monkeypatch.setattr(download, "TIMEOUT_SECONDS", (2.0, 2.0))
-    with stand_in.Drive().running() as running:
-        running.route(monkeypatch)
-        yield running
-
-
-def refused(destination, source, error, *words, **options):
-    """Fetch what must fail: with this error and these words, and nothing left behind."""
-    (destination / "already-there").write_bytes(b"kept")
-    with pytest.raises(SourceError) as caught:
-        fetch(source, destination, **options)
-    assert isinstance(caught.value, error)
-    for word in words:
-        assert word in str(caught.value)
-    assert [path.name for path in destination.iterdir()] == ["already-there"]
-    return caught
-
-
 def test_a_small_file_comes_from_drive(drive, tmp_path):
     drive.answers[ID] = stand_in.whole(BODY)
     reports = []
@@ -83,10 +60,10 @@ def test_a_redirect_within_google(drive, tmp_path):
     assert fetch(ID, tmp_path).sha256 == sha256(BODY)
 
 
-def test_confirmation_without_end(drive, tmp_path, monkeypatch):
+def test_confirmation_without_end(drive, refused, monkeypatch):
     monkeypatch.setattr(download, "FIRST_BYTE_SECONDS", 0.3)
     drive.answers[ID] = stand_in.confirm(stand_in.whole(BODY), one_line=False)
-    refused(tmp_path, ID, ConfirmPageError, CANONICAL, "Virus scan warning", "download it in a browser")
+    refused(ID, ConfirmPageError, CANONICAL, "Virus scan warning", "download it in a browser")
 
 
 @pytest.mark.parametrize("wrap", [pytest.param(lambda answer: answer, id="at once"), stand_in.confirm])
@@ -106,14 +83,14 @@ def test_confirmation_without_end(drive, tmp_path, monkeypatch):
         (stand_in.page("<html>", 503), (ServerFailureError, "try again later")),
     ],
 )
-def test_pages_of_drive(drive, tmp_path, wrap, answer, expected):
+def test_pages_of_drive(drive, refused, wrap, answer, expected):
     drive.answers[ID] = wrap(answer)
-    refused(tmp_path, ID, *expected, CANONICAL)
+    refused(ID, *expected, CANONICAL)
 
 
-def test_a_page_with_the_headers_of_a_file(drive, tmp_path):
+def test_a_page_with_the_headers_of_a_file(drive, refused):
     drive.answers[ID] = stand_in.whole(stand_in.QUOTA_PAGE.encode())
-    refused(tmp_path, ID, QuotaError, CANONICAL)
+    refused(ID, QuotaError, CANONICAL)
 
 
 def test_drive_fails_once(drive, tmp_path):
@@ -121,14 +98,14 @@ def test_drive_fails_once(drive, tmp_path):
     assert fetch(ID, tmp_path).sha256 == sha256(BODY)
 
 
-def test_drive_fails_for_ever(drive, tmp_path):
+def test_drive_fails_for_ever(drive, refused):
     drive.answers[ID] = stand_in.page("<html>", 500)
-    refused(tmp_path, ID, ServerFailureError, CANONICAL, "try again later")
+    refused(ID, ServerFailureError, CANONICAL, "try again later")
 
 
-def test_an_answer_without_a_content_type(drive, tmp_path):
+def test_an_answer_without_a_content_type(drive, refused):
     drive.answers[ID] = lambda exchange: exchange.start(200, {"Content-Length": "0"})
-    refused(tmp_path, ID, SourceError, CANONICAL)
+    refused(ID, SourceError, CANONICAL)
 
 
 both = pytest.mark.parametrize("source", [pytest.param(ID, id="drive"), pytest.param(URL, id="https")])
@@ -163,73 +140,73 @@ def test_a_file_that_changes_between_is_not_spliced(drive, tmp_path, source):
 
 @both
 @pytest.mark.parametrize("at", [0, 1000, 600_000])
-def test_a_transfer_always_cut(drive, tmp_path, source, at):
+def test_a_transfer_always_cut(drive, refused, source, at):
     drive.answers[KEYS[source]] = stand_in.cut(BODY, at)
-    caught = refused(tmp_path, source, IncompleteError, f" of {len(BODY)} bytes", "try again")
+    caught = refused(source, IncompleteError, f" of {len(BODY)} bytes", "try again")
     received = 524_288 if at > 524_288 else at
     assert f"received {received} of" in str(caught.value)
 
 
 @pytest.mark.parametrize("body", [b"", BODY])
-def test_a_chunked_transfer_cut(drive, tmp_path, body):
+def test_a_chunked_transfer_cut(drive, refused, body):
     drive.answers["/model.pth"] = stand_in.chunked_and_cut(body)
-    refused(tmp_path, URL, IncompleteError, f"received {len(body)} of an unknown number of bytes", "try again")
+    refused(URL, IncompleteError, f"received {len(body)} of an unknown number of bytes", "try again")
 
 
 @both
-def test_an_empty_body(drive, tmp_path, source):
+def test_an_empty_body(drive, refused, source):
     drive.answers[KEYS[source]] = stand_in.whole(b"")
-    refused(tmp_path, source, EmptySourceError, "the file is empty")
+    refused(source, EmptySourceError, "the file is empty")
 
 
 @both
-def test_a_stall_between(drive, tmp_path, source, monkeypatch):
+def test_a_stall_between(drive, refused, source, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT_SECONDS", (2.0, 0.1))
     drive.answers[KEYS[source]] = stand_in.in_turn(
         stand_in.stall(BODY[:600_000], len(BODY)), *[stand_in.silence()] * 3, stand_in.silence()
     )
-    refused(tmp_path, source, IncompleteError, f"received 524288 of {len(BODY)} bytes: no answer in time")
+    refused(source, IncompleteError, f"received 524288 of {len(BODY)} bytes: no answer in time")
 
 
 @both
 @pytest.mark.parametrize("answer", [stand_in.stall(), stand_in.silence()])
-def test_a_stall_from_the_start(drive, tmp_path, source, answer, monkeypatch):
+def test_a_stall_from_the_start(drive, refused, source, answer, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT_SECONDS", (2.0, 0.1))
     drive.answers[KEYS[source]] = answer
-    refused(tmp_path, source, UnreachableError, "no answer in time")
+    refused(source, UnreachableError, "no answer in time")
 
 
 @both
-def test_patience_ends_before_the_retries_do(drive, tmp_path, source, monkeypatch):
+def test_patience_ends_before_the_retries_do(drive, refused, source, monkeypatch):
     monkeypatch.setattr(download, "FIRST_BYTE_SECONDS", 0.2)
     monkeypatch.setattr(download, "TIMEOUT_SECONDS", (2.0, 0.5))
     drive.answers[KEYS[source]] = stand_in.silence()
-    refused(tmp_path, source, UnreachableError, "not one byte of it came in 0.2 seconds")
+    refused(source, UnreachableError, "not one byte of it came in 0.2 seconds")
 
 
 @both
-def test_the_server_hangs_up(drive, tmp_path, source):
+def test_the_server_hangs_up(drive, refused, source):
     drive.answers[KEYS[source]] = stand_in.hang_up()
-    refused(tmp_path, source, UnreachableError, "the connection broke")
+    refused(source, UnreachableError, "the connection broke")
 
 
 @both
-def test_a_wrong_hash_after_a_download(drive, tmp_path, source):
+def test_a_wrong_hash_after_a_download(drive, refused, source):
     drive.answers[KEYS[source]] = stand_in.whole(BODY)
-    refused(tmp_path, source, HashMismatchError, sha256(BODY), "0" * 64, sha256="0" * 64)
+    refused(source, HashMismatchError, sha256(BODY), "0" * 64, sha256="0" * 64)
 
 
 @both
-def test_too_many_bytes_announced(drive, tmp_path, source, monkeypatch):
+def test_too_many_bytes_announced(drive, refused, source, monkeypatch):
     monkeypatch.setattr(download, "MAX_BYTES", 1_000_000)
     drive.answers[KEYS[source]] = stand_in.whole(BODY)
-    refused(tmp_path, source, TooLargeError, f"{len(BODY)} bytes announced", "of 1000000 bytes at most")
+    refused(source, TooLargeError, f"{len(BODY)} bytes announced", "of 1000000 bytes at most")
 
 
-def test_a_body_without_end(drive, tmp_path, monkeypatch):
+def test_a_body_without_end(drive, refused, monkeypatch):
     monkeypatch.setattr(download, "MAX_BYTES", 1_000_000)
     drive.answers["/model.pth"] = stand_in.endless()
-    refused(tmp_path, URL, TooLargeError, "bytes and no end")
+    refused(URL, TooLargeError, "bytes and no end")
 
 
 @both
@@ -243,10 +220,10 @@ def test_a_failure_of_the_caller_leaves_nothing(drive, tmp_path, source):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk(drive, tmp_path, monkeypatch):
+def test_a_full_disk(drive, refused, monkeypatch):
     def full(*_args, **_options):
         raise OSError(28, "No space left on device")
 
     drive.answers["/model.pth"] = stand_in.whole(SMALL)
     monkeypatch.setattr("shutil.move", full)
-    refused(tmp_path, URL, SourceError, "could not be written here: No space left on device")
+    refused(URL, SourceError, "could not be written here: No space left on device")

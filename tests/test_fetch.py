@@ -12,7 +12,6 @@ from pathlib import Path
 import drive as stand_in
 import pytest
 
-from resemotenet import download
 from resemotenet.fetch import fetch
 from resemotenet.source import parse
 from resemotenet.source_errors import (
@@ -39,29 +38,6 @@ def sha256(body):
     return hashlib.sha256(body).hexdigest()
 
 
-@pytest.fixture
-def drive(monkeypatch):
-    """The stand-in, with every wait of a download made short."""
-    monkeypatch.setattr("random.uniform", lambda _low, _high: 0.0)  # gdown's wait before a retry
-    monkeypatch.setattr(download, "RESTART_SECONDS", 0.0)
-    monkeypatch.setattr(download, "TIMEOUT_SECONDS", (2.0, 2.0))
-    with stand_in.Drive().running() as running:
-        running.route(monkeypatch)
-        yield running
-
-
-def refused(destination, source, error, *words, **options):
-    """Fetch what must fail: with this error and these words, and nothing left behind."""
-    (destination / "already-there").write_bytes(b"kept")
-    with pytest.raises(SourceError) as caught:
-        fetch(source, destination, **options)
-    assert isinstance(caught.value, error)
-    for word in words:
-        assert word in str(caught.value)
-    assert [path.name for path in destination.iterdir()] == ["already-there"]
-    return caught
-
-
 def test_a_local_file_is_read_where_it_is(tmp_path):
     path = tmp_path / "of-someone" / "model.pth"
     path.parent.mkdir()
@@ -82,31 +58,31 @@ def test_sha256_in_every_form(tmp_path, form):
 @pytest.mark.parametrize(
     "bad", ["", "abc", "g" * 64, "0" * 63, "0" * 65, "md5:" + "0" * 64, "\N{FULLWIDTH DIGIT ONE}" * 64]
 )
-def test_a_malformed_sha256_is_refused_before_anything_else(tmp_path, bad):
-    refused(tmp_path, "https://unreachable.invalid/x", SourceFormatError, "expected 64 hex digits", sha256=bad)
+def test_a_malformed_sha256_is_refused_before_anything_else(refused, bad):
+    refused("https://unreachable.invalid/x", SourceFormatError, "expected 64 hex digits", sha256=bad)
 
 
-def test_a_wrong_sha256_says_both(tmp_path):
+def test_a_wrong_sha256_says_both(tmp_path, refused):
     path = str(tmp_path / "already-there")
     (tmp_path / "already-there").touch()
-    refused(tmp_path, path, HashMismatchError, sha256(b"kept"), "0" * 64, "if you trust", sha256="0" * 64)
+    refused(path, HashMismatchError, sha256(b"kept"), "0" * 64, "if you trust", sha256="0" * 64)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    refused(tmp_path, "models/none.pth", SourceNotFoundError, "'models/none.pth': no such file")
+def test_a_missing_file_is_named(refused):
+    refused("models/none.pth", SourceNotFoundError, "'models/none.pth': no such file")
 
 
 @pytest.mark.parametrize(
     "text",
     ["user:secret@example.org/model.pth?token=secret", "example.org/model.pth?token=secret", "m.pth#secret"],
 )
-def test_a_missing_file_that_may_be_a_url_keeps_its_secrets(tmp_path, text):
-    caught = refused(tmp_path, text, SourceNotFoundError, ".pth': no such file")
+def test_a_missing_file_that_may_be_a_url_keeps_its_secrets(refused, text):
+    caught = refused(text, SourceNotFoundError, ".pth': no such file")
     assert "secret" not in str(caught.value)
 
 
-def test_a_very_long_name_is_cut_short(tmp_path):
-    caught = refused(tmp_path, "a/" * 5000, SourceNotFoundError, "no such file")
+def test_a_very_long_name_is_cut_short(refused):
+    caught = refused("a/" * 5000, SourceNotFoundError, "no such file")
     assert len(str(caught.value)) < 400
 
 
@@ -172,9 +148,9 @@ def test_a_url(drive, tmp_path):
         (500, ServerFailureError, "HTTP 500: the server failed or is too busy"),
     ],
 )
-def test_http_errors_keep_secrets(drive, tmp_path, status, error, words):
+def test_http_errors_keep_secrets(drive, refused, status, error, words):
     drive.answers["/model.pth"] = stand_in.page("<html>", status)
-    caught = refused(tmp_path, "https://us:secret@example.org/model.pth?token=secret", error, f"{URL}: {words}")
+    caught = refused("https://us:secret@example.org/model.pth?token=secret", error, f"{URL}: {words}")
     trace = "".join(traceback.format_exception(None, caught.value, None))
     assert "secret" not in trace
 
@@ -184,9 +160,9 @@ def test_a_server_that_fails_once(drive, tmp_path):
     assert fetch(URL, tmp_path).sha256 == sha256(BODY)
 
 
-def test_a_web_page_under_200(drive, tmp_path):
+def test_a_web_page_under_200(drive, refused):
     drive.answers["/model.pth"] = stand_in.page("\n<HTML><title>model.pth at main</title>")
-    refused(tmp_path, URL, WebPageError, f"{URL}: 'model.pth at main': found a web page, expected a checkpoint")
+    refused(URL, WebPageError, f"{URL}: 'model.pth at main': found a web page, expected a checkpoint")
 
 
 def test_a_url_that_redirects_to_https(drive, tmp_path):
@@ -196,10 +172,10 @@ def test_a_url_that_redirects_to_https(drive, tmp_path):
     assert (fetched.sha256, fetched.description) == (sha256(BODY), URL)
 
 
-def test_a_url_that_redirects_to_plain_http(drive, tmp_path):
+def test_a_url_that_redirects_to_plain_http(drive, tmp_path, refused):
     drive.answers["/model.pth"] = stand_in.redirect("http://cdn.example.org/data")
     drive.answers["/data"] = stand_in.whole(BODY)
-    refused(tmp_path, URL, InsecureURLError, "redirects to plain http")
+    refused(URL, InsecureURLError, "redirects to plain http")
     (tmp_path / "already-there").unlink()
     assert fetch(URL, tmp_path, sha256(BODY)).sha256 == sha256(BODY)
 
@@ -209,15 +185,15 @@ def test_a_url_that_works_only_once(drive, tmp_path):
     assert fetch(URL, tmp_path).sha256 == sha256(BODY)
 
 
-def test_a_url_that_redirects_without_end(drive, tmp_path):
+def test_a_url_that_redirects_without_end(drive, refused):
     drive.answers["/model.pth"] = stand_in.redirect(URL)
-    refused(tmp_path, URL, UnreachableError, "it redirects without end")
+    refused(URL, UnreachableError, "it redirects without end")
 
 
-def test_plain_http_needs_a_hash(drive, tmp_path):
+def test_plain_http_needs_a_hash(drive, tmp_path, refused):
     drive.answers["/model.pth"] = stand_in.whole(BODY)
     url = "http://example.org/model.pth"
-    refused(tmp_path, url, InsecureURLError, "somebody on the way could replace the weights", "sha256")
+    refused(url, InsecureURLError, "somebody on the way could replace the weights", "sha256")
     assert not drive.seen
     (tmp_path / "already-there").unlink()
     assert fetch(url, tmp_path, sha256(BODY)).sha256 == sha256(BODY)
@@ -233,25 +209,23 @@ def test_plain_http_on_this_machine(drive, tmp_path):
 
 
 @pytest.mark.usefixtures("drive")
-def test_nobody_listens(tmp_path):
+def test_nobody_listens(refused):
     url = f"http://127.0.0.1:{stand_in.refusing_port()}/model.pth?secret"
-    caught = refused(tmp_path, url, UnreachableError, "no connection could be made")
+    caught = refused(url, UnreachableError, "no connection could be made")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("drive")
-def test_a_host_that_does_not_exist(tmp_path):
+def test_a_host_that_does_not_exist(refused):
     refused(
-        tmp_path,
         f"https://{stand_in.UNKNOWN_HOST}/model.pth",
         UnreachableError,
         "the host's name is not known",
     )
 
 
-def test_a_certificate_that_is_none(drive, tmp_path):
+def test_a_certificate_that_is_none(drive, refused):
     refused(
-        tmp_path,
         f"https://127.0.0.1:{drive.port}/model.pth",
         UnreachableError,
         "the secure connection failed",

@@ -6,6 +6,7 @@ import bentoml
 import numpy as np
 import pytest
 from bentoml.exceptions import BentoMLException, NotFound
+from drive import QUOTA_PAGE, SIGN_IN_PAGE, confirm, cut, page, whole
 from safetensors.numpy import load_file, save_file
 
 from resemotenet import checkpoint as checkpoints
@@ -13,6 +14,8 @@ from resemotenet import store as stores
 from resemotenet.config import PAPER_LABELS, SERVICE_LABELS, ModelConfig
 from resemotenet.errors import CheckpointError
 from resemotenet.source_errors import SourceError
+
+DRIVE = "1aB-cD_eF0123456789ghijklmnopqrstu"
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -92,8 +95,29 @@ def test_a_wrong_sha256_leaves_the_store_as_it_was(weights):
     assert stores.models() == []
 
 
+def test_weights_come_from_drive_whatever_it_asks_first(drive):
+    drive.answers[DRIVE] = confirm(whole((stores.EMBEDDED / checkpoints.WEIGHTS_FILE).read_bytes()))
+    model = stores.ensure(source=f"https://drive.google.com/file/d/{DRIVE}/view?usp=sharing")
+    assert config(model).provenance.source == f"https://drive.google.com/file/d/{DRIVE}/view"
+    drive.answers.clear()
+    assert stores.ensure(source=f"https://drive.google.com/open?id={DRIVE}").tag == model.tag  # not fetched again
+
+
+@pytest.mark.parametrize("answer", [page(QUOTA_PAGE), page(SIGN_IN_PAGE), whole(b""), cut(b"PK" * 500_000, 1000)])
+def test_what_drive_gives_in_a_checkpoints_place_never_gets_into_the_store(drive, store, answer):
+    drive.answers[DRIVE] = answer
+    with pytest.raises(SourceError, match=DRIVE):
+        stores.ensure(source=DRIVE)
+    assert not list(store.rglob("*.safetensors"))
+
+
 def test_an_empty_store_gets_the_embedded_default_once():
     first = stores.ensure()
+    files = [stores.Path(first.path) / checkpoints.WEIGHTS_FILE, stores.EMBEDDED / checkpoints.WEIGHTS_FILE]
+    copied, original = (load_file(file) for file in files)
+    assert all(
+        np.array_equal(copied[key], value) and copied[key].dtype == value.dtype for key, value in original.items()
+    )
     assert config(first).labels == SERVICE_LABELS
     assert stores.ensure().tag == first.tag
     assert len(stores.models()) == 1
@@ -115,11 +139,10 @@ def test_what_is_imported_after_it_is_served_before_it(weights, tmp_path):
 
 
 def test_sources_are_told_apart_however_they_are_written():
-    drive = "1aB-cD_eF0123456789ghijklmnopqrstu"
-    same = [drive, f"https://drive.google.com/file/d/{drive}/view?usp=sharing", f"drive.google.com/uc?id={drive}"]
+    same = [DRIVE, f"https://drive.google.com/file/d/{DRIVE}/view?usp=sharing", f"drive.google.com/uc?id={DRIVE}"]
     assert len({stores.source_id(source) for source in same}) == 1
-    other = [drive[::-1], "https://example.org/a.pth?key=1", "https://example.org/a.pth?key=2", "a.pth", "b/a.pth"]
-    assert len({stores.source_id(source) for source in [drive, *other]}) == 6
+    other = [DRIVE[::-1], "https://example.org/a.pth?key=1", "https://example.org/a.pth?key=2", "a.pth", "b/a.pth"]
+    assert len({stores.source_id(source) for source in [DRIVE, *other]}) == 6
 
 
 @pytest.mark.parametrize("tag", ["resemotenet:no-such-version", "another", "another:latest"])
