@@ -112,7 +112,8 @@ def load_config(directory: Path) -> ModelConfig:
 
 def save(checkpoint: Checkpoint, directory: Path, dtype: type[np.floating[Any]] = np.float32) -> None:
     """Write a checkpoint as ``model.safetensors`` (values as ``dtype``) and ``config.json`` into a folder."""
-    weights = {key: value.astype(dtype) for key, value in checkpoint.weights.items()}
+    # safetensors writes an array's memory as it lies: in another order than C's, the values would be scrambled
+    weights = {key: np.ascontiguousarray(value, dtype) for key, value in checkpoint.weights.items()}
     save_file(weights, directory / WEIGHTS_FILE, {"format": "np"})
     (directory / WEIGHTS_FILE).chmod(0o644)  # safetensors writes it for its owner alone; a container's user is another
     (directory / CONFIG_FILE).write_text(checkpoint.config.model_dump_json(indent=2) + "\n", encoding="utf-8")

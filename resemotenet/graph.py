@@ -52,7 +52,9 @@ def _normalise(crops: Node, config: ModelConfig) -> Node:
     """(N, S, S) uint8 to (N, 3, S, S) float32: three copies, each with its channel's mean and deviation."""
     gray = ops.unsqueeze(ops.convert(crops, Type.f32), np.array([1]))
     mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (config.mean, config.std))
-    return ops.subtract(ops.multiply(gray, 1 / (255 * std)), mean / std)
+    # Copied first: with a mean of 0, OpenVINO would fuse a multiplication that broadcasts into conv1, and fail.
+    copies = ops.tile(gray, np.array([1, 3, 1, 1]))
+    return ops.subtract(ops.multiply(copies, 1 / (255 * std)), mean / std)
 
 
 def _conv(x: Node, kernel: NDArray[np.float32], bias: NDArray[np.float32], tap: Taps) -> Node:

@@ -97,7 +97,8 @@ class TensorReference:
         # An axis of length 1 takes no step, so that its stride may be anything.
         strides = [stride * values.itemsize if n > 1 else 0 for n, stride in zip(self.shape, self.strides, strict=True)]
         view = np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides, writeable=False)
-        return np.array(view, order="C")  # a copy: the storage may be far larger than this tensor
+        array = np.asarray(view, order="C")
+        return array if array.size == len(values) else array.copy()  # not to keep a far larger storage alive
 
 
 def _rebuild_tensor(storage: object, offset: Any, size: Any, stride: Any, *_: object) -> TensorReference:
