@@ -154,7 +154,7 @@ def _explain(error: Exception, source: Source, received: int, total: int | None)
         return _explain_page(error, source)
     if isinstance(error, gdown.DownloadError) and error.__cause__ is None:
         return _NotContinuedError(f"{name}: {_amount(received, total)}, and the server does not continue; try again")
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         status = error.response.status_code
         page = read_page(b"", status)
         refused = SourceError(f"{name}: HTTP {status}: the server refused it")

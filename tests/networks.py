@@ -13,6 +13,8 @@ from resemotenet.checkpoint import Checkpoint
 from resemotenet.config import SERVICE_LABELS, ModelConfig
 from resemotenet.model import ResEmoteNet
 
+torch.set_num_threads(1)  # more of them wait for each other, by spinning, wherever cores are shared
+
 #: How far logits spread over pictures, at least: for less, an engine that ignores its input could pass.
 SPREAD = 0.5
 #: The spread that random networks are given.
