@@ -9,33 +9,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from resemotenet import pth, taps
+from resemotenet import taps
 from resemotenet.architecture import shapes
 from resemotenet.config import PAPER_CHANNELS, PAPER_LABELS, SERVICE_LABELS, ModelConfig, Provenance
 from resemotenet.errors import CheckpointError
+from resemotenet.formats import open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from resemotenet.architecture import Shape
+    from resemotenet.formats import Tensor
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 #: Several input sizes give the transformer's linear layer the same shape: the multiple of this is meant.
 SIZE_STEP = 16
-#: Types of values in safetensors that are read.
-FLOATS = ("F16", "F32", "F64")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +42,6 @@ class Checkpoint:
 
     config: ModelConfig
     weights: dict[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class _Tensor:
-    """One tensor of a file: its shape now, its values when they are wanted."""
-
-    shape: Shape
-    read: Callable[[], NDArray[Any]]
 
 
 def read(path: Path, labels: Sequence[str] | None = None) -> Checkpoint:
@@ -72,7 +62,7 @@ def read(path: Path, labels: Sequence[str] | None = None) -> Checkpoint:
             return checkpoint
         _check_labels(labels, checkpoint.config.num_classes)
         return Checkpoint(_config(**{**checkpoint.config.model_dump(), "labels": tuple(labels)}), checkpoint.weights)
-    tensors, file_labels = _open(path)
+    tensors, file_labels = open_file(path)
     if all(key.startswith("module.") for key in tensors):  # DataParallel
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     deployed = any(re.match(r"res_block\d\.norm\d\.", key) for key in tensors) or "localization.0.weight" in tensors
@@ -93,7 +83,7 @@ def load(directory: Path) -> Checkpoint:
     config = load_config(directory)
     if not (directory / WEIGHTS_FILE).is_file():
         raise CheckpointError(f"{directory.name} holds no {WEIGHTS_FILE}; expected it beside {CONFIG_FILE}")
-    return _checked(config, _open(directory / WEIGHTS_FILE)[0])
+    return _checked(config, open_file(directory / WEIGHTS_FILE)[0])
 
 
 def load_config(directory: Path) -> ModelConfig:
@@ -119,77 +109,7 @@ def save(checkpoint: Checkpoint, directory: Path, dtype: type[np.floating[Any]] 
     (directory / CONFIG_FILE).write_text(checkpoint.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _open(path: Path) -> tuple[dict[str, _Tensor], tuple[str, ...] | None]:
-    """Give the tensors of a file by their keys, and the labels if the file names them."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(b"PK\x03\x04"):
-        return _state_dict(pth.read(path)), None
-    if start[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}:  # a bare pickle
-        return _state_dict(_read_legacy(path)), None
-    try:
-        opened: Any = safe_open(path, "np")
-        tensors = {
-            key: _Tensor(tuple(opened.get_slice(key).get_shape()), partial(_safetensors_values, opened, key))
-            for key in opened.keys()  # noqa: SIM118  (not a mapping)
-        }
-        labels = (opened.metadata() or {}).get("labels")
-    except SafetensorError:
-        raise CheckpointError(
-            "this is no checkpoint: it is neither a .pth file nor a safetensors file, or it was cut short"
-        ) from None
-    return tensors, tuple(label.strip() for label in labels.split(",")) if labels else None
-
-
-def _safetensors_values(opened: Any, key: str) -> NDArray[Any]:
-    dtype = opened.get_slice(key).get_dtype()
-    if dtype not in FLOATS:  # numpy knows no other
-        raise CheckpointError(f"{key}: expected values of type {', '.join(FLOATS)}; found {dtype}")
-    values: NDArray[Any] = opened.get_tensor(key)
-    return values
-
-
-def _read_legacy(path: Path) -> Any:
-    try:
-        import torch  # noqa: PLC0415  (an extra; only this format needs it)
-    except ImportError:
-        raise CheckpointError(
-            "this file is in the format from before PyTorch 1.6, which only PyTorch reads: install it "
-            "(pip install torch), or save the file again with a newer PyTorch"
-        ) from None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  (torch raises many kinds on foreign files)
-        raise CheckpointError(f"this is no file of weights that PyTorch reads: {type(error).__name__}") from None
-
-
-def _state_dict(saved: Any) -> dict[str, _Tensor]:
-    for wrapper in ("model_state_dict", "state_dict"):
-        if isinstance(saved, dict) and isinstance(saved.get(wrapper), dict):
-            saved = saved[wrapper]
-    if not isinstance(saved, dict) or not saved:
-        raise CheckpointError(f"expected a state dict, which maps names to tensors; found {type(saved).__name__}")
-    tensors = {}
-    for key, value in saved.items():
-        if not isinstance(key, str):
-            raise CheckpointError(f"expected names of tensors as keys; found the {type(key).__name__} {key!r}")
-        if isinstance(value, pth.TensorReference):
-            tensors[key] = _Tensor(value.shape, value.array)
-        elif type(value).__module__.split(".")[0] == "torch":  # a Tensor or a Parameter
-            tensors[key] = _Tensor(tuple(value.shape), partial(_torch_values, value))
-        else:
-            raise CheckpointError(f"{key}: expected a tensor; found {type(value).__name__}")
-    return tensors
-
-
-def _torch_values(tensor: Any) -> NDArray[Any]:
-    """Give a torch tensor's values; bfloat16, which numpy does not know, as float32."""
-    values = tensor.detach()
-    array: NDArray[Any] = (values.float() if values.is_floating_point() else values).numpy()
-    return array
-
-
-def _infer(tensors: Mapping[str, _Tensor], labels: Sequence[str]) -> ModelConfig:
+def _infer(tensors: Mapping[str, Tensor], labels: Sequence[str]) -> ModelConfig:
     """Read width, classes, variant and input size off the shapes."""
 
     def shape(key: str, dimensions: int) -> Shape:
@@ -232,7 +152,7 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, details['loc'])) or 'config'}: {details['msg']}"
 
 
-def _checked(config: ModelConfig, tensors: Mapping[str, _Tensor]) -> Checkpoint:
+def _checked(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Checkpoint:
     """Read the tensors after every key and shape has been found to fit the config."""
     expected = shapes(config)
     cut = {key: tap.stop - tap.start for key, tap in taps.block_taps(config).items()}
