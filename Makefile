@@ -1,4 +1,4 @@
-# make serve: set up, and serve on PORT.    make test: set up, and run every check.
+# make serve: set up, and serve on PORT.    make test: set up, and run every check.    make bench: measure.
 
 PORT ?= 3000
 VENV := .venv
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export BENTOML_DO_NOT_TRACK ?= True
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: serve test lint clean
+.PHONY: serve test lint bench clean
 
 serve: $(VENV)/.serve ## Serve on PORT; the model store gets the embedded default if it has no model.
 	$(BIN)/bentoml serve --port $(PORT)
@@ -23,6 +23,9 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+bench: $(VENV)/.test ## Measure everything beside the old design; URL=... measures a server that runs already.
+	$(BIN)/python -m benchmarks $(if $(URL),--url $(URL) --out build/bench)
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import bentoml
+from bentoml.exceptions import BentoMLException
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -40,7 +41,10 @@ except SettingsError as error:
 
 async def health(_: Request) -> Response:
     """GET /health: 200 with what answers here, or 503 until it is ready."""
-    report = bentoml.get_current_service().health()
+    try:
+        report = bentoml.get_current_service().health()
+    except BentoMLException:  # there is no service yet, or no more
+        report = Health(status="starting", version=__version__)
     return JSONResponse(report.model_dump(), status_code=200 if report.status == "ok" else 503)
 
 

@@ -1,0 +1,1 @@
+"""Everything that the README claims about speed, measured: ``make bench``."""
