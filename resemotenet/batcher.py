@@ -75,6 +75,8 @@ class Batcher:
             QueueFullError: at once, when the queue is full.
             Exception: what the engine raised for one of these crops; other callers' crops are not touched by it.
         """
+        if len(crops) == 0:
+            return []
         if len(self._queue) >= self.max_queue:
             raise QueueFullError(f"{len(self._queue)} items wait, of at most {self.max_queue}")
         loop = asyncio.get_running_loop()
