@@ -159,6 +159,34 @@ def test_make_without_a_python_says_so(clone):
     assert "Python 3.10 to 3.13 is needed" in failed.stderr
 
 
+def test_make_bench_runs_what_test_benchmarks_tries(clone):
+    for line in ("make bench", "make bench URL=http://localhost:3000"):
+        assert f"`{line}`" in README
+        shown = clone.run(line.replace("make", "make --dry-run", 1)).stdout.splitlines()[-1]
+        assert shown.startswith(".venv/bin/python -m benchmarks")
+        assert ("--url http://" in shown) == ("URL" in line)
+
+
+def test_the_figures_are_the_benchmarks():
+    results = (ROOT / "benchmarks" / "results.md").read_text()
+
+    def measured(row, column):
+        (line,) = [line for line in results.splitlines() if line.startswith(f"| {row} |")]
+        return f"{float(line.strip('| ').split(' | ')[column].split()[0]):.0f}"
+
+    for row in ("this service | 8", "old design | 8"):
+        assert f" {measured(row, 2)} " in README
+        assert f"{measured(row, 3)} and {measured(row, 4)} ms" in README
+    for row in ("this service | 1", "old design | 1"):
+        assert f" {measured(row, 3)} ms" in README
+    for name in ("old design, full-size weights", "this service, full-size weights", "this service, embedded default"):
+        row = f"resident memory under load, {name} (MB)"
+        assert f"{measured(row, 1)} MB" in README
+    for name in ("12-megapixel JPEG", "frame with eight faces"):
+        row = f"a lone client's {name} (ms)"
+        assert f" {measured(row, 1)} ms" in README
+
+
 def test_the_settings_are_all_there_with_their_defaults():
     table = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\| (.*?) \|$", README, re.MULTILINE)
     expected = [
