@@ -70,7 +70,8 @@ def _read_legacy(path: Path) -> Any:
             "(pip install torch), or save the file again with a newer PyTorch"
         ) from None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # a file: torch would go by a path's ending
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  (torch raises many kinds on foreign files)
         raise CheckpointError(f"this is no file of weights that PyTorch reads: {type(error).__name__}") from None
 
