@@ -1,6 +1,7 @@
 """A clean environment for every test, a model store of their own, and one really started server."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from drive import Drive
 from server import Server
 
 from resemotenet import download
+from resemotenet.checkpoint import WEIGHTS_FILE
 from resemotenet.fetch import fetch
 from resemotenet.source_errors import SourceError
+from resemotenet.store import EMBEDDED
 from serving.settings import Settings
 
 
@@ -48,6 +51,14 @@ def drive(monkeypatch):
     with Drive().running() as running:
         running.route(monkeypatch)
         yield running
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """The embedded default's weights as a file of their own, without its config."""
+    copy = tmp_path / "weights.safetensors"
+    shutil.copy(EMBEDDED / WEIGHTS_FILE, copy)
+    return copy
 
 
 @pytest.fixture

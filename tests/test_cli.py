@@ -1,6 +1,5 @@
 """resemotenet.cli: the command `resemotenet`, run as a process of its own where that matters."""
 
-import shutil
 import subprocess
 import sys
 
@@ -12,13 +11,6 @@ from resemotenet import cli
 from resemotenet import store as stores
 
 pytestmark = pytest.mark.usefixtures("store")
-
-
-@pytest.fixture
-def weights(tmp_path):
-    copy = tmp_path / "weights.safetensors"
-    shutil.copy(stores.EMBEDDED / checkpoints.WEIGHTS_FILE, copy)
-    return copy
 
 
 def test_import_says_what_it_imported(weights, capsys):

@@ -1,7 +1,5 @@
 """resemotenet.store: put in, listed, found again, and left as it was when something fails."""
 
-import shutil
-
 import bentoml
 import numpy as np
 import pytest
@@ -18,14 +16,6 @@ from resemotenet.source_errors import SourceError
 DRIVE = "1aB-cD_eF0123456789ghijklmnopqrstu"
 
 pytestmark = pytest.mark.usefixtures("store")
-
-
-@pytest.fixture
-def weights(tmp_path):
-    """The embedded default's weights as a file of their own, without its config."""
-    copy = tmp_path / "weights.safetensors"
-    shutil.copy(stores.EMBEDDED / checkpoints.WEIGHTS_FILE, copy)
-    return copy
 
 
 def config(model):
