@@ -127,6 +127,8 @@ class EmotionService:
         from serving.pipeline import Pipeline  # noqa: PLC0415  (the supervisor is spared cv2 and openvino)
 
         bento = self.bento_service.bento  # set where a Bento is served: it has its own, pinned model
+        if bento is not None and settings.gdrive_model_url:
+            logger.warning("GDRIVE_MODEL_URL is set, but a Bento serves the model that it was built with")
         stored = self.model if bento is None else bento.info.all_models[0].to_model().resolve()
         pipeline = Pipeline.load(Path(stored.path), settings)
         self.model_tag = str(stored.tag)

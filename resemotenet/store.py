@@ -21,7 +21,7 @@ from resemotenet.errors import CheckpointError
 from resemotenet.fetch import fetch
 from resemotenet.progress import download_progress
 from resemotenet.source import Kind, parse
-from resemotenet.source_errors import SourceError
+from resemotenet.source_errors import SourceError, SourceFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def import_model(
     """Fetch a checkpoint, check every key and shape of it, and save it; a failure leaves the store as it was.
 
     Args:
-        source: a Google Drive link or id, an https URL, or a path.
+        source: a Google Drive link or id, an https URL, or a path of a file or of a folder with a saved checkpoint.
         labels: the classes in the order of the network's outputs; None: see :func:`resemotenet.checkpoint.read`.
         sha256: the SHA-256 that the file must have, in hex.
         name: the model's name in the store.
@@ -79,8 +79,11 @@ def import_model(
     _tag(name)
     with tempfile.TemporaryDirectory(prefix="resemotenet-") as folder:
         if parsed.kind is Kind.FILE and Path(parsed.value).is_dir():
-            checkpoint = checkpoints.read(Path(parsed.value), labels)
-            return put(checkpoint, name)
+            if sha256 is not None:
+                raise SourceFormatError(
+                    f"{parsed.description} is a folder, which has no sha256; name the file that has it"
+                )
+            return put(checkpoints.read(Path(parsed.value), labels), name, source_id(source))
         with download_progress(parsed.description) as report:
             fetched = fetch(parsed, Path(folder), sha256, report)
         try:
@@ -118,7 +121,7 @@ def ensure(tag: str = NAME, source: str | None = None) -> Model:
     if version in {"", "latest"}:
         if source and source_id(source) not in _source_ids(name):
             model = import_model(source, name=name)
-            logger.info("imported %s from %s", model.tag, model.info.metadata["source"])
+            logger.info("imported %s from %s", model.tag, parse(source).description)
         elif name == NAME and find(tag) is None:
             default = put(checkpoints.load(EMBEDDED), dtype=np.float16)  # as they are in its file
             logger.info("imported %s, the embedded default", default.tag)

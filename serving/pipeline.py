@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from resemotenet.engine import Engine
     from serving.settings import Settings
 
+#: Every batch up to this size is run once before the service is ready; all of 1024 would take minutes.
+WARM_UP_BATCH = 16
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -86,7 +89,7 @@ class Pipeline:
 
     @classmethod
     def load(cls, model: Path, settings: Settings) -> Pipeline:
-        """Load a model's folder and everything in front of it, and run it once at each batch size.
+        """Load a model's folder and everything in front of it, and run it once at each usual batch size.
 
         The first run at a size takes up to ten times longer than the next.
 
@@ -98,7 +101,8 @@ class Pipeline:
         engine = create_engine(checkpoint, settings.engine, settings.engine_threads, settings.engine_precision)
         detector = create_detector(settings.face_detector, settings.face_detector_model, settings.face_min_confidence)
         side = engine.input_size
-        for batch in range(settings.max_batch_size, 0, -1):
+        most = settings.max_batch_size
+        for batch in {*range(1, min(most, WARM_UP_BATCH) + 1), most}:
             engine.probabilities(np.zeros((batch, side, side), np.uint8))
         return cls(checkpoint.config, engine, detector, settings)
 

@@ -81,8 +81,10 @@ def test_its_requirements_are_the_projects(bento):
 
 
 def test_served_from_the_store_it_answers_with_its_own_model(home, pin, tmp_path):
-    with Server(tmp_path, "emotion_service:latest", home=home, cwd=tmp_path) as running:
+    settings = {"GDRIVE_MODEL_URL": "/no/such/weights.pth"}  # which a Bento says that it does not look at
+    with Server(tmp_path, "emotion_service:latest", home=home, cwd=tmp_path, **settings) as running:
         check(running, pin)
+        assert "GDRIVE_MODEL_URL is set" in running.text()
 
 
 def test_unpacked_it_needs_no_store(home, pin, tmp_path):

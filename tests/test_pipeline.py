@@ -160,6 +160,14 @@ async def test_crops_of_clients_are_resized_and_classified():
     assert await pipeline.classify(crops) == pytest.approx(np.array([[0.8, 0.2]] * 3), abs=1e-3)
 
 
+@pytest.mark.parametrize(("most", "sizes"), [(3, [1, 2, 3]), (1024, [*range(1, 17), 1024])])
+def test_the_usual_batch_sizes_are_warmed_up_and_not_a_thousand(monkeypatch, most, sizes):
+    engine = Brightness()
+    monkeypatch.setattr("serving.pipeline.create_engine", lambda *_: engine)
+    Pipeline.load(store.EMBEDDED, Settings(max_batch_size=most))
+    assert sorted(engine.batches) == sizes
+
+
 async def test_the_embedded_default_reads_a_smile():
     pipeline = Pipeline.load(store.EMBEDDED, Settings())
     analysis = await pipeline.analyse(pictures.data_url(pictures.astronaut()))

@@ -55,6 +55,15 @@ def test_a_saved_folder_is_imported_with_its_config(tmp_path):
     assert config(stores.import_model(str(tmp_path))) == checkpoints.load_config(stores.EMBEDDED)
 
 
+def test_a_folder_is_imported_once_and_has_no_sha256(tmp_path):
+    checkpoints.save(checkpoints.load(stores.EMBEDDED), tmp_path)
+    first = stores.ensure(source=str(tmp_path))
+    assert stores.ensure(source=str(tmp_path)).tag == first.tag
+    with pytest.raises(SourceError, match="folder, which has no sha256"):
+        stores.import_model(str(tmp_path), sha256="0" * 64)
+    assert len(stores.models()) == 1
+
+
 @pytest.mark.parametrize(
     ("spoil", "error", "words"),
     [
