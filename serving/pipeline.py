@@ -82,9 +82,7 @@ class Pipeline:
         self.config, self.engine, self.detector = config, engine, detector
         self._limits = FrameLimits(settings.max_image_bytes, settings.max_image_pixels)
         self._batcher = Batcher(engine.probabilities, settings.max_batch_size, settings.max_queue)
-        self._threads = ThreadPoolExecutor(
-            settings.preprocess_threads or len(os.sched_getaffinity(0)), thread_name_prefix="preprocess"
-        )
+        self._threads = ThreadPoolExecutor(preprocess_threads(settings), thread_name_prefix="preprocess")
         self._under_way, self._most = 0, settings.max_queue
 
     @classmethod
@@ -99,7 +97,12 @@ class Pipeline:
         cv2.setNumThreads(1)  # frames are what runs in parallel
         checkpoint = checkpoints.load(model)
         engine = create_engine(checkpoint, settings.engine, settings.engine_threads, settings.engine_precision)
-        detector = create_detector(settings.face_detector, settings.face_detector_model, settings.face_min_confidence)
+        detector = create_detector(
+            settings.face_detector,
+            settings.face_detector_model,
+            settings.face_min_confidence,
+            preprocess_threads(settings),
+        )
         side = engine.input_size
         most = settings.max_batch_size
         for batch in {*range(1, min(most, WARM_UP_BATCH) + 1), most}:
@@ -168,3 +171,8 @@ class Pipeline:
         for target, face in zip(crops, faces, strict=True):
             target[:] = crop.to_input(picture, face, side)
         return _Prepared(faces, crops, started - submitted, decoded - started, perf_counter() - decoded)
+
+
+def preprocess_threads(settings: Settings) -> int:
+    """Give how many frames are decoded and searched at a time: one for each core that this process may use."""
+    return settings.preprocess_threads or len(os.sched_getaffinity(0))
