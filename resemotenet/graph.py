@@ -1,7 +1,7 @@
 """A checkpoint's weights -> ResEmoteNet as an OpenVINO graph: gray crops in, logits out.
 
-Two exact rewrites make it small: every BatchNorm is folded into its convolution, and kernels keep only the taps that
-ever meet a pixel. Normalisation is part of the graph.
+Three exact rewrites make it fast: every BatchNorm is folded into its convolution, kernels keep only the taps that ever
+meet a pixel, and convolutions on the last, tiny maps become matrix products. Normalisation is part of the graph.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 from openvino import Model, Node, Type
 from openvino import opset13 as ops
 
-from resemotenet import fold, taps
+from resemotenet import fold, positions, taps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from resemotenet.taps import Taps
 
     Weights = Mapping[str, NDArray[np.float32]]
+    #: What is convolved, kernel (F, C, K, K), bias (F,), and the taps along both axes.
+    Convolution = Callable[[Node, NDArray[np.float32], NDArray[np.float32], Taps], Node]
 
 FULL = taps.Taps(start=0, stop=3, stride=1, pad_begin=1, pad_end=1)
 NO_PAD = taps.Taps(start=0, stop=1, stride=1, pad_begin=0, pad_end=0)
@@ -40,9 +42,15 @@ def build(checkpoint: Checkpoint) -> Model:
         x = _pool(ops.relu(_conv(x, *fold.batch_norm(weights, f"conv{i}", f"bn{i}"), FULL)))
     x = _squeeze_excitation(x, weights)
     live = taps.block_taps(config)
+    convolution, space = _conv, np.array([2, 3])
+    side = config.input_size // 8
     for block in ("res_block1", "res_block2", "res_block3"):
-        x = _residual_block(x, weights, block, live)
-    x = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)  # (N, 32c)
+        side = (side - 1) // 2 + 1  # of what the block gives
+        if side <= positions.MOST_SIDE and convolution is _conv:
+            x = positions.from_map(x)
+            convolution, space = positions.convolution, np.array([0])
+        x = _residual_block(x, weights, block, live, convolution)
+    x = ops.reduce_mean(x, space, keep_dims=False)  # (N, 32c)
     for i in (1, 2, 3):
         x = ops.relu(_linear(x, weights, f"fc{i}"))
     return Model([_linear(x, weights, "fc4")], [crops], "ResEmoteNet")
@@ -78,13 +86,13 @@ def _squeeze_excitation(x: Node, weights: Weights) -> Node:
     return ops.multiply(x, ops.unsqueeze(gate, np.array([2, 3])))
 
 
-def _residual_block(x: Node, weights: Weights, block: str, live: Mapping[str, Taps]) -> Node:
+def _residual_block(x: Node, weights: Weights, block: str, live: Mapping[str, Taps], conv: Convolution) -> Node:
     first = fold.batch_norm(weights, f"{block}.conv1", f"{block}.bn1")
     second = fold.batch_norm(weights, f"{block}.conv2", f"{block}.bn2")
     shortcut = fold.batch_norm(weights, f"{block}.shortcut.0", f"{block}.shortcut.1")
-    y = ops.relu(_conv(x, *first, live[f"{block}.conv1.weight"]))
-    y = _conv(y, *second, live[f"{block}.conv2.weight"])
-    return ops.relu(ops.add(y, _conv(x, *shortcut, NO_PAD._replace(stride=2))))
+    y = ops.relu(conv(x, *first, live[f"{block}.conv1.weight"]))
+    y = conv(y, *second, live[f"{block}.conv2.weight"])
+    return ops.relu(ops.add(y, conv(x, *shortcut, NO_PAD._replace(stride=2))))
 
 
 def _transform(x: Node, weights: Weights, size: int) -> Node:

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,8 +61,22 @@ def test_of_overlapping_findings_the_surest_is_kept(shift, kept):
     assert 0.9 in {face.confidence for face in faces}
 
 
-@pytest.mark.parametrize(("size", "shrunk"), [((640, 480), (288, 216)), ((3, 5000), (1, 288)), ((288, 10), (288, 10))])
+@pytest.mark.parametrize(("size", "shrunk"), [((640, 480), (320, 240)), ((3, 5000), (1, 320)), ((320, 10), (320, 10))])
 def test_the_copy_for_the_detector_keeps_the_shape_within_its_side(size, shrunk):
     copy = shrink(np.zeros((size[1], size[0], 3), np.uint8))
     assert copy.shape == (shrunk[1], shrunk[0], 3)
     assert max(copy.shape[:2]) <= DETECTION_SIDE
+
+
+@pytest.mark.parametrize("size", [(640, 480), (641, 479), (500, 375), (1281, 720), (4000, 3000), (333, 1999)])
+def test_the_copy_for_the_detector_averages_all_pixels(size):
+    """Noise of single pixels cancels out, and what is large stays where it was."""
+    rng = np.random.default_rng(0)
+    tiles = np.ones((-(-size[1] // 3), -(-size[0] // 3), 3))
+    large = np.kron(rng.integers(60, 190, (3, 3, 1)), tiles)[: size[1], : size[0]].astype(np.uint8)
+    noisy = (large + rng.integers(-60, 61, large.shape)).astype(np.uint8)
+    copy = shrink(noisy)
+    small = copy.shape[1::-1]
+    expected = cv2.resize(large, small, interpolation=cv2.INTER_AREA)
+    averaged = cv2.resize(noisy, small, interpolation=cv2.INTER_AREA)
+    assert cv2.norm(copy, expected) < 1.8 * cv2.norm(averaged, expected)

@@ -124,12 +124,28 @@ def test_the_graph_takes_bytes_of_any_batch_and_gives_logits():
     assert logits.partial_shape == openvino.PartialShape([-1, 7])
 
 
+def test_large_maps_are_convolved_throughout():
+    operations = graph.build(checkpoint(network(0.1, input_size=256))).get_ordered_ops()
+    assert sum(op.get_type_name() == "Convolution" for op in operations) == 3 + 3 * 3
+
+
 def test_the_graph_holds_the_live_taps_alone_and_no_batch_norm():
     model = network(0.25)
     operations = graph.build(checkpoint(model)).get_ordered_ops()
     assert not [op for op in operations if "Norm" in op.get_type_name()]
     kernels = [tuple(op.input(1).get_shape()) for op in operations if op.get_type_name() == "Convolution"]
-    assert kernels[-3:].count((512, 256, 2, 2)) == kernels[-3:].count((512, 512, 1, 1)) == 1
+    assert kernels == [
+        (16, 3, 3, 3),
+        (32, 16, 3, 3),
+        (64, 32, 3, 3),
+        (128, 64, 3, 3),
+        (128, 128, 3, 3),
+        (128, 64, 1, 1),
+    ]
+    matrices = [tuple(op.input(1).get_shape()) for op in operations if op.get_type_name() == "MatMul"]
+    # two convolutions of res_block2 and its shortcut, then of res_block3 four taps and a shortcut, and one tap
+    assert matrices.count((256, 128)) == matrices.count((256, 256)) + 1 == 10
+    assert (matrices.count((512, 256)), matrices.count((512, 512))) == (4 + 1, 1)
     held = sum(int(np.prod(op.get_output_shape(0))) for op in operations if op.get_type_name() == "Constant")
     assert held < sum(value.size for value in checkpoint(model).weights.values())
     assert held < 0.46 * sum(parameter.numel() for parameter in model.parameters())
