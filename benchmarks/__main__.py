@@ -64,16 +64,16 @@ def _measure(results: report.Results, options: argparse.Namespace) -> None:
             say(f"round {number} of {options.rounds}")
             with servers.old(model) as server:
                 _load(results, "old design", server.url, options, rounds=1)
-                results.memory.setdefault("old design, full-size weights", []).append(server.rss())
+                _memory(results, "old design, full-size weights", server)
             with servers.ours(home) as server:
                 _load(results, "this service", server.url, options, rounds=1)
-                results.memory.setdefault("this service, full-size weights", []).append(server.rss())
+                _memory(results, "this service, full-size weights", server)
                 _lone(results, server.url)
             with servers.ours(default) as server:
                 if number > 1:  # the first start of all fills the store
                     results.starts.setdefault("this service, embedded default", []).append(server.start_seconds)
                 load.run(server.url, _bodies(), 8, options.seconds)
-                results.memory.setdefault("this service, embedded default", []).append(server.rss())
+                _memory(results, "this service, embedded default", server)
             for limit in BATCH_LIMITS:
                 with servers.ours(home, MAX_BATCH_SIZE=str(limit)) as server:
                     results.batches.setdefault(limit, []).append(load.run(server.url, _bodies(), 8, options.seconds))
@@ -108,6 +108,11 @@ def _load(results: report.Results, name: str, url: str, options: argparse.Namesp
             run = load.run(url, _bodies(), clients, options.seconds)
             results.loads.setdefault(name, []).append(run)
             say(f"{name}: {clients} clients, {run.throughput:.1f} frames/s, p50 {run.p50:.1f} ms, p99 {run.p99:.1f} ms")
+
+
+def _memory(results: report.Results, name: str, server: servers.Server) -> None:
+    results.memory.setdefault(name, []).append(server.rss())
+    results.memory.setdefault(f"{name}, shared pages counted once", []).append(server.pss())
 
 
 def _lone(results: report.Results, url: str) -> None:

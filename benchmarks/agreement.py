@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from preprocessing.faces import Box
+
+
+#: Of the frames; the last one is decoded at half of its size by the service.
+SIZES = ((320, 240), (640, 480), (1280, 960), (2560, 1920))
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -40,7 +47,8 @@ def measure(model: Path, count: int) -> Agreement:
     """Send ``count`` varied frames through the service's pipeline and through the reference.
 
     The reference decodes the whole picture with Pillow, finds faces with the same detector, and then does what
-    training did: crop, torchvision's Grayscale, Resize with antialias and Normalize, PyTorch in float32.
+    training did: crop, torchvision's Grayscale, Pillow's antialiased bilinear resize, which is what torchvision's
+    Resize does with a picture, and Normalize; PyTorch in float32.
     """
     checkpoint = checkpoints.load(model)
     network = networks.from_checkpoint(checkpoint)
@@ -49,8 +57,6 @@ def measure(model: Path, count: int) -> Agreement:
     config = checkpoint.config
     prepare = v2.Compose(
         [
-            v2.Grayscale(3),
-            v2.Resize([config.input_size] * 2, antialias=True),
             v2.ToImage(),
             v2.ToDtype(torch.float32, scale=True),
             v2.Normalize(config.mean, config.std),
@@ -62,8 +68,7 @@ def measure(model: Path, count: int) -> Agreement:
         frame = Frame(np.ascontiguousarray(np.array(picture)[:, :, ::-1]), picture.width, picture.height)
         rows = []
         for face in detector.detect(frame):
-            x, y, side, _ = face.square
-            crop = _cut(picture, round(x), round(y), round(x + side), round(y + side))
+            crop = _cut(picture, face.square, config.input_size)
             with torch.no_grad():
                 rows.append(torch.softmax(network(prepare(crop)[None]), dim=1)[0].numpy())
         return np.array(rows, np.float32).reshape(-1, config.num_classes)
@@ -93,7 +98,7 @@ def varied(count: int, seed: int = 0) -> list[bytes]:
         left, top = int(rng.integers(0, 512 - side)), int(rng.integers(0, 60))
         picture = astronaut.rotate(float(rng.uniform(-15, 15)), Image.Resampling.BICUBIC)
         picture = picture.crop((left, top, left + side, top + side * 3 // 4))
-        picture = picture.resize([(320, 240), (640, 480), (1280, 960)][rng.integers(3)], Image.Resampling.BICUBIC)
+        picture = picture.resize(SIZES[rng.integers(len(SIZES))], Image.Resampling.BICUBIC)
         picture = ImageEnhance.Brightness(picture).enhance(float(rng.uniform(0.5, 1.4)))
         picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0, 2))))
         if rng.random() < 0.5:
@@ -107,9 +112,12 @@ def varied(count: int, seed: int = 0) -> list[bytes]:
     return made
 
 
-def _cut(picture: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
-    """Cut a region; what lies outside of the picture repeats its edge."""
-    pixels = np.array(picture)
-    rows = np.arange(top, bottom).clip(0, picture.height - 1)
-    columns = np.arange(left, right).clip(0, picture.width - 1)
-    return Image.fromarray(pixels[np.ix_(rows, columns)])
+def _cut(picture: Image.Image, square: Box, side: int) -> Image.Image:
+    """Cut a square in gray and resize it; what lies outside of the picture repeats its edge."""
+    left, top = math.floor(square.x), math.floor(square.y)
+    rows = np.arange(top, math.ceil(square.y + square.height)).clip(0, picture.height - 1)
+    columns = np.arange(left, math.ceil(square.x + square.width)).clip(0, picture.width - 1)
+    around: Image.Image = v2.Grayscale(3)(Image.fromarray(np.array(picture)[np.ix_(rows, columns)]))
+    x, y = square.x - left, square.y - top
+    box = (x, y, x + square.width, y + square.height)
+    return around.resize((side, side), Image.Resampling.BILINEAR, box)

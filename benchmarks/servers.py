@@ -74,8 +74,16 @@ class Server:
 
     def rss(self) -> float:
         """Resident memory of all of its processes, in MB (10^6 bytes); pages that they share count for each."""
+        return self._memory("rss")
+
+    def pss(self) -> float:
+        """As `rss`, but pages that they share count once."""
+        return self._memory("pss")
+
+    def _memory(self, kind: str) -> float:
         main = psutil.Process(self._process.pid)
-        return float(sum(process.memory_info().rss for process in [main, *main.children(recursive=True)]) / 1e6)
+        processes = [main, *main.children(recursive=True)]
+        return float(sum(getattr(process.memory_full_info(), kind) for process in processes) / 1e6)
 
     def _ready(self) -> bool:
         try:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from resemotenet.checkpoint import Checkpoint
@@ -36,6 +38,11 @@ class Engine(ABC):
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on (N, S, S) uint8 gray crops; gives (N, classes) float32 logits."""
 
+    def warm_up(self, batches: Iterable[int]) -> None:
+        """Run each of these sizes of batch once: the first run takes up to ten times longer than the next."""
+        for batch in batches:
+            self.logits(np.zeros((batch, self.input_size, self.input_size), np.uint8))
+
     def probabilities(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on (N, S, S) uint8 gray crops; gives (N, classes) float32 probabilities, each row's sum 1."""
         logits = self.logits(crops)
@@ -57,7 +64,7 @@ class OpenVINOEngine(Engine):
     def __init__(self, checkpoint: Checkpoint, threads: int | None = None, precision: Precision = "auto") -> None:
         import openvino  # noqa: PLC0415  (takes 0.3 s; only the process that serves needs it)
 
-        from resemotenet import graph  # noqa: PLC0415  (imports openvino)
+        from resemotenet import graph, offload  # noqa: PLC0415  (import openvino)
 
         core = openvino.Core()
         if precision == "auto":
@@ -66,7 +73,9 @@ class OpenVINOEngine(Engine):
         properties = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "INFERENCE_PRECISION_HINT": precision}
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = str(threads)
-        self._request = core.compile_model(graph.build(checkpoint), "CPU", properties).create_infer_request()
+        model = graph.build(checkpoint)
+        self._weights = offload.Offloaded(model)
+        self._request = core.compile_model(model, "CPU", properties).create_infer_request()
         self.name, self.input_size = f"openvino cpu {precision}", checkpoint.config.input_size
         self._classes = checkpoint.config.num_classes
 
@@ -76,6 +85,11 @@ class OpenVINOEngine(Engine):
             return np.empty((0, self._classes), np.float32)
         self._request.infer([crops], share_inputs=True)
         return np.array(self._request.get_output_tensor(0).data)  # a copy: the tensor is the next call's too
+
+    def warm_up(self, batches: Iterable[int]) -> None:
+        """Run each of these sizes of batch once, and then keep the weights as they were packed for them only."""
+        super().warm_up(batches)
+        self._weights.release()
 
 
 class TorchEngine(Engine):

@@ -15,11 +15,12 @@ import numpy as np
 from preprocessing import crop
 from preprocessing.base64_text import from_base64
 from preprocessing.detectors import create_detector
-from preprocessing.frame import decode
+from preprocessing.frame import Frame, decode
 from preprocessing.frame_errors import FrameError, FrameLimits, FrameTooLarge
 from resemotenet import checkpoint as checkpoints
 from resemotenet.batcher import Batcher, QueueFullError
 from resemotenet.engine import create_engine
+from serving import memory
 from serving.errors import ApiError
 
 if TYPE_CHECKING:
@@ -89,8 +90,6 @@ class Pipeline:
     def load(cls, model: Path, settings: Settings) -> Pipeline:
         """Load a model's folder and everything in front of it, and run it once at each usual batch size.
 
-        The first run at a size takes up to ten times longer than the next.
-
         Raises:
             CheckpointError, EngineError, DetectorError: what cannot be loaded, and why.
         """
@@ -103,11 +102,13 @@ class Pipeline:
             settings.face_min_confidence,
             preprocess_threads(settings),
         )
-        side = engine.input_size
         most = settings.max_batch_size
-        for batch in {*range(1, min(most, WARM_UP_BATCH) + 1), most}:
-            engine.probabilities(np.zeros((batch, side, side), np.uint8))
-        return cls(checkpoint.config, engine, detector, settings)
+        engine.warm_up({*range(1, min(most, WARM_UP_BATCH) + 1), most})
+        detector.detect(Frame(np.zeros((480, 640, 3), np.uint8), 640, 480))
+        config = checkpoint.config
+        del checkpoint
+        memory.give_back()
+        return cls(config, engine, detector, settings)
 
     async def analyse(self, frame: str | bytes) -> Analysis:
         """Find the faces of a frame and read them.

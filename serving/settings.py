@@ -56,7 +56,7 @@ class Settings(BaseModel):
     preprocess_threads: OptionalCount = Field(
         default=None, description="frames decoded and searched for faces at a time; unset: one a core"
     )
-    max_batch_size: int = Field(default=16, ge=1, le=1024, description="most faces in one inference")
+    max_batch_size: int = Field(default=8, ge=1, le=1024, description="most faces in one inference")
     max_queue: int = Field(
         default=256, ge=1, le=100_000, description="most frames under way; one more is answered 503 at once"
     )
