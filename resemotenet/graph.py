@@ -32,7 +32,10 @@ NO_PAD = taps.Taps(start=0, stop=1, stride=1, pad_begin=0, pad_end=0)
 
 
 def build(checkpoint: Checkpoint) -> Model:
-    """Build the graph: (N, S, S) uint8 gray crops, any N, to (N, classes) float32 logits."""
+    """Build the graph: (N, S, S) uint8 gray crops, any N, to (N, classes) float32 logits.
+
+    Weights are made constants here, not by the operations: those would turn each number into a Python object first.
+    """
     config, weights = checkpoint.config, checkpoint.weights
     crops = ops.parameter([-1, config.input_size, config.input_size], Type.u8, name="crops")
     x = _normalise(crops, config)
@@ -67,7 +70,7 @@ def _normalise(crops: Node, config: ModelConfig) -> Node:
 
 def _conv(x: Node, kernel: NDArray[np.float32], bias: NDArray[np.float32], tap: Taps) -> Node:
     strides, begin, end = [tap.stride] * 2, [tap.pad_begin] * 2, [tap.pad_end] * 2
-    return ops.add(ops.convolution(x, kernel, strides, begin, end, [1, 1]), bias.reshape(1, -1, 1, 1))
+    return ops.add(ops.convolution(x, ops.constant(kernel), strides, begin, end, [1, 1]), bias.reshape(1, -1, 1, 1))
 
 
 def _pool(x: Node) -> Node:
@@ -75,7 +78,7 @@ def _pool(x: Node) -> Node:
 
 
 def _linear(x: Node, weights: Weights, name: str) -> Node:
-    y = ops.matmul(x, weights[f"{name}.weight"], transpose_a=False, transpose_b=True)
+    y = ops.matmul(x, ops.constant(weights[f"{name}.weight"]), transpose_a=False, transpose_b=True)
     bias = weights.get(f"{name}.bias")
     return y if bias is None else ops.add(y, bias)
 

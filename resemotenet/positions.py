@@ -45,7 +45,7 @@ def convolution(x: Node, kernel: NDArray[np.float32], bias: NDArray[np.float32],
                 continue
             read = ops.gather(x, np.array([i for i, _ in pairs]), np.array(0))
             matrix = np.ascontiguousarray(kernel[:, :, k_row, k_column])  # (F, C)
-            product = ops.matmul(read, matrix, transpose_a=False, transpose_b=True)  # (pairs, N, F)
+            product = ops.matmul(read, ops.constant(matrix), transpose_a=False, transpose_b=True)  # (pairs, N, F)
             parts = ops.split(product, np.array(0), len(pairs)).outputs()
             for (_, o), part in zip(pairs, parts, strict=True):
                 products[o].append(part)
