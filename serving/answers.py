@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from serving.pipeline import Analysis
 
-#: Decimals of a probability; of a box's pixels.
-DECIMALS, PIXEL_DECIMALS = 6, 1
+#: Decimals of a probability, of a box's pixels, of a detector's confidence.
+DECIMALS, PIXEL_DECIMALS, CONFIDENCE_DECIMALS = 6, 1, 2
 
 
 def prediction(analysis: Analysis, labels: Sequence[str], model: str) -> Prediction:
@@ -27,7 +27,7 @@ def prediction(analysis: Analysis, labels: Sequence[str], model: str) -> Predict
             emotion=labels[int(row.argmax())],
             probabilities=named(row, labels),
             box=Box(**{side: round(value, PIXEL_DECIMALS) for side, value in face.box._asdict().items()}),
-            confidence=face.confidence,
+            confidence=None if face.confidence is None else round(face.confidence, CONFIDENCE_DECIMALS),
         )
         for face, row in zip(analysis.faces, analysis.probabilities, strict=True)
     ]

@@ -14,7 +14,7 @@ LABELS = ("angry", "happy", "sad")
 TIMINGS = Timings(decode=0.001, detect=0.002, queue=0.0004, infer=0.003)
 
 
-def analysis(*rows, confidence=0.9):
+def analysis(*rows, confidence=0.9012):
     faces = [Face(Box(10.04, 20.06, 30, 40), confidence, Box(5, 15, 40, 40)) for _ in rows]
     return Analysis(faces, np.array(rows, np.float32).reshape(-1, len(LABELS)), TIMINGS)
 
