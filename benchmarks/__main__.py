@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _load(results, options.url, options.url.rstrip("/"), options)
     else:
         _measure(results, options)
-    say(f"written: {report.write(results, options.out)}")
+    written = report.write(results, options.out)
+    print(written.read_text(encoding="utf-8"))
+    say(f"written: {written}")
     return 0
 
 

@@ -120,4 +120,6 @@ def test_a_server_anywhere_is_measured_by_its_url(server, tmp_path, capsys):
     assert command.main(arguments) == 0
     text = (tmp_path / "results.md").read_text()
     assert text.count(f"| {server.url} |") == 2
-    assert "2 clients" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "2 clients" in printed
+    assert text in printed
