@@ -107,7 +107,7 @@ class Pipeline:
         detector.detect(Frame(np.zeros((480, 640, 3), np.uint8), 640, 480))
         config = checkpoint.config
         del checkpoint
-        memory.give_back()
+        memory.settle()
         return cls(config, engine, detector, settings)
 
     async def analyse(self, frame: str | bytes) -> Analysis:

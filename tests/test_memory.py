@@ -1,4 +1,4 @@
-"""serving.memory: what was freed goes back to the system."""
+"""serving.memory: what was freed goes back to the system, and what is left is not looked at again and again."""
 
 import ctypes
 import gc
@@ -8,6 +8,13 @@ import psutil
 import pytest
 
 from serving import memory
+
+
+@pytest.fixture(autouse=True)
+def thaw():
+    yield
+    gc.unfreeze()
+
 
 SIZE, COUNT = 100_000, 500  # of blocks that glibc keeps on its heap: 50 MB
 
@@ -24,10 +31,17 @@ def test_cycles_are_freed():
     try:
         del node
         assert seen() is not None
-        memory.give_back()
+        memory.settle()
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_what_is_loaded_is_left_out_of_collections():
+    loaded = [[number] for number in range(10_000)]
+    memory.settle()
+    assert gc.get_freeze_count() > len(loaded)
+    assert len(gc.get_objects()) < len(loaded)
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc's alone")
@@ -37,11 +51,11 @@ def test_freed_memory_leaves_the_process():
     keep = ctypes.create_string_buffer(SIZE)  # on top of the heap, so that free() alone cannot shrink it
     full = resident().rss
     del blocks
-    memory.give_back()
+    memory.settle()
     assert resident().rss < full - 0.6 * SIZE * COUNT
     assert len(keep) == SIZE
 
 
 def test_without_glibc_nothing_is_done(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    memory.give_back()
+    memory.settle()
