@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from resemotenet import __version__, store
-from serving import answers
+from serving import answers, memory
 from serving.errors import ApiError, ErrorAnswers, ErrorResponse
 from serving.inputs import CropsInput, FrameInput, ImageInput
 from serving.schemas import Health, Prediction
@@ -131,6 +131,7 @@ class EmotionService:
             logger.warning("GDRIVE_MODEL_URL is set, but a Bento serves the model that it was built with")
         stored = self.model if bento is None else bento.info.all_models[0].to_model().resolve()
         pipeline = Pipeline.load(Path(stored.path), settings)
+        memory.settle()
         self.model_tag = str(stored.tag)
         return pipeline
 

@@ -20,7 +20,6 @@ from preprocessing.frame_errors import FrameError, FrameLimits, FrameTooLarge
 from resemotenet import checkpoint as checkpoints
 from resemotenet.batcher import Batcher, QueueFullError
 from resemotenet.engine import create_engine
-from serving import memory
 from serving.errors import ApiError
 
 if TYPE_CHECKING:
@@ -105,10 +104,7 @@ class Pipeline:
         most = settings.max_batch_size
         engine.warm_up({*range(1, min(most, WARM_UP_BATCH) + 1), most})
         detector.detect(Frame(np.zeros((480, 640, 3), np.uint8), 640, 480))
-        config = checkpoint.config
-        del checkpoint
-        memory.settle()
-        return cls(config, engine, detector, settings)
+        return cls(checkpoint.config, engine, detector, settings)
 
     async def analyse(self, frame: str | bytes) -> Analysis:
         """Find the faces of a frame and read them.
