@@ -14,10 +14,11 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from resemotenet import __version__, store
 from serving import answers, memory
+from serving import stream as streams
 from serving.errors import ApiError, ErrorAnswers, ErrorResponse
 from serving.inputs import CropsInput, FrameInput, ImageInput
 from serving.schemas import Health, Prediction
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from starlette.requests import Request
+    from starlette.websockets import WebSocket
 
     from serving.pipeline import Pipeline
 
@@ -48,8 +50,13 @@ async def health(_: Request) -> Response:
     return JSONResponse(report.model_dump(), status_code=200 if report.status == "ok" else 503)
 
 
+async def stream(websocket: WebSocket) -> None:
+    """WebSocket /stream: pictures in, a prediction for the newest of them out."""
+    await bentoml.get_current_service().stream(websocket)
+
+
 @bentoml.service(name="emotion_service", traffic={"timeout": settings.request_timeout + 5})
-@bentoml.asgi_app(Starlette(routes=[Route("/health", health)]), path="/")
+@bentoml.asgi_app(Starlette(routes=[Route("/health", health), WebSocketRoute("/stream", stream)]), path="/")
 class EmotionService:
     """Says which emotion the faces in a webcam frame show."""
 
@@ -94,6 +101,25 @@ class EmotionService:
             return answers.response(await pipeline.analyse(frame), pipeline.config.labels, self.model_tag)
         except ApiError as error:
             return ErrorResponse(error)
+
+    async def stream(self, websocket: WebSocket) -> None:
+        """Serve a client's stream of frames until it leaves."""
+        await websocket.accept()
+        try:
+            options = streams.options(websocket)
+        except ApiError as error:
+            await streams.refuse(websocket, error)
+            return
+        pipeline = await self.pipeline()
+        client = streams.Stream(
+            websocket,
+            pipeline.analyse,
+            options,
+            labels=pipeline.config.labels,
+            model=self.model_tag,
+            timeout=settings.request_timeout,
+        )
+        await client.run()
 
     async def pipeline(self) -> Pipeline:
         """Wait for the pipeline to be loaded."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from starlette.responses import Response
 
-from serving.schemas import Box, Face, FacePrediction, Prediction
+from serving.schemas import Box, Face, FacePrediction, Prediction, StreamPrediction, TrackedFace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,16 @@ def prediction(analysis: Analysis, labels: Sequence[str], model: str) -> Predict
         faces=faces,
         model=model,
     )
+
+
+def stream_prediction(
+    analysis: Analysis, labels: Sequence[str], model: str, *, tracks: Sequence[int] | None, frame: int, dropped: int
+) -> StreamPrediction:
+    """Answer a stream's frame: the prediction, the number of the frame and of each face, and how many were dropped."""
+    plain = prediction(analysis, labels, model)
+    numbers: Sequence[int | None] = [None] * len(plain.faces) if tracks is None else tracks
+    faces = [TrackedFace(**dict(face), track=number) for face, number in zip(plain.faces, numbers, strict=True)]
+    return StreamPrediction(**{**dict(plain), "faces": faces}, frame=frame, dropped=dropped)
 
 
 def named(row: NDArray[np.float32], labels: Sequence[str]) -> dict[str, float]:

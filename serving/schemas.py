@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, Field
 
 Probabilities = dict[str, float]
@@ -36,8 +38,22 @@ class Prediction(BaseModel):
     emotion: str | None = Field(description="of the largest face")
     probabilities: Probabilities | None = Field(description="of the largest face; their sum is 1")
     face: Face | None = Field(description="where the largest face is")
-    faces: list[FacePrediction] = Field(description="all faces, largest first")
+    faces: Sequence[FacePrediction] = Field(description="all faces, largest first")
     model: str = Field(description="tag of the model in the store")
+
+
+class TrackedFace(FacePrediction):
+    """A face in a stream."""
+
+    track: int | None = Field(description="a number that stays with the face; null where tracking was not asked for")
+
+
+class StreamPrediction(Prediction):
+    """A stream's answer to a frame."""
+
+    frame: int = Field(description="the frame's number in its stream, from 1")
+    dropped: int = Field(description="how many of the stream's frames were not read, since newer ones had come")
+    faces: Sequence[TrackedFace] = Field(description="all faces, largest first")
 
 
 class Health(BaseModel):
@@ -63,3 +79,10 @@ class Error(BaseModel):
     """Every error answer."""
 
     error: ErrorDetail
+
+
+class StreamError(Error):
+    """A stream's answer to a frame that could not be read. Frame 0: the stream itself was refused."""
+
+    frame: int
+    dropped: int
