@@ -78,6 +78,15 @@ async def test_limits_are_those_of_http(connect):
         assert (await ask(socket, JPEG))["frame"] == 3
 
 
+async def test_a_message_beyond_all_limits_ends_its_stream_alone(connect, server):
+    async with connect() as neighbour, connect() as socket:
+        await socket.send_bytes(bytes(17 * 2**20))
+        assert (await socket.receive(timeout=10)).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
+        assert socket.close_code == 1009
+        assert (await ask(neighbour, JPEG))["emotion"] == "happy"
+    assert "Traceback" not in server.text()
+
+
 async def test_text_is_refused_and_the_stream_lives_on(connect):
     async with connect() as socket:
         await socket.send_str(pictures.data_url(pictures.astronaut()))
