@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from serving import answers
 from serving.errors import ApiError
 from serving.schemas import ErrorDetail, StreamError
-from serving.tracks import Tracker
+from tracking.tracks import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,6 +93,7 @@ class Stream:
                 self._dropped += self._newest is not None
                 self._newest = _Incoming(number, message.get("bytes"), perf_counter())
                 self._arrived.set()
+                await asyncio.sleep(0)  # whoever waits for a frame takes this one before the next is looked at
         finally:
             self._open = False
             self._arrived.set()

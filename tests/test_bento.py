@@ -65,7 +65,7 @@ def test_the_bento_holds_what_serving_needs_and_nothing_else(bento):
     held = {str(path.relative_to(bento / "src")) for path in (bento / "src").rglob("*") if path.is_file()}
     expected = {
         str(path.relative_to(ROOT))
-        for room in ("preprocessing", "resemotenet", "serving")
+        for room in ("preprocessing", "resemotenet", "serving", "tracking")
         for path in (ROOT / room).glob("*.py")
     }
     assert held == expected | {"service.py", "bentofile.yaml"}

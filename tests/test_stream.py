@@ -58,6 +58,15 @@ async def test_of_frames_that_come_too_fast_the_newest_wins(connect):
     assert [answer["dropped"] for answer in answers] == sorted(answer["dropped"] for answer in answers)
 
 
+async def test_a_service_that_waits_reads_the_first_of_frames_that_come_together(connect):
+    for _ in range(5):
+        async with connect() as socket:
+            for data in (JPEG, JPEG):
+                await socket.send_bytes(data)
+            answers = [await socket.receive_json(timeout=10) for _ in range(2)]
+        assert [(answer["frame"], answer["dropped"]) for answer in answers] == [(1, 0), (2, 0)]
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [(b"not a picture", "not_an_image"), (b"", "missing_frame"), (JPEG[:2000], "not_an_image")],

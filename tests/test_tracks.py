@@ -1,4 +1,4 @@
-"""serving.tracks: numbers stay with faces, and probabilities do not flicker."""
+"""tracking.tracks: numbers stay with faces, and probabilities do not flicker."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.faces import Box
-from serving.tracks import FORGET_SECONDS, Tracker
+from tracking.tracks import FORGET_SECONDS, Tracker
 
 LEFT, RIGHT = Box(0, 0, 100, 100), Box(300, 0, 100, 100)
 HAPPY, SAD = [1.0, 0.0], [0.0, 1.0]

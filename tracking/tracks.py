@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,13 +14,31 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from preprocessing.faces import Box
-
 MIN_OVERLAP = 0.3
 """Intersection over union from which a face is taken for the one of an earlier frame."""
 
 FORGET_SECONDS = 1.0
 """A face that was not seen for longer than this is a new one when it comes back."""
+
+
+class Box(Protocol):
+    """A rectangle in pixels of the frame, origin top left."""
+
+    @property
+    def x(self) -> float:
+        """Left edge."""
+
+    @property
+    def y(self) -> float:
+        """Top edge."""
+
+    @property
+    def width(self) -> float:
+        """From the left edge to the right."""
+
+    @property
+    def height(self) -> float:
+        """From the top edge to the bottom."""
 
 
 @dataclass(eq=False)
@@ -96,4 +114,4 @@ def _overlap(a: Box, b: Box) -> float:
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     shared = max(width, 0.0) * max(height, 0.0)
-    return shared / (a.area + b.area - shared)
+    return shared / (a.width * a.height + b.width * b.height - shared)

@@ -1,0 +1,240 @@
+"""A typed client of the emotion service, sync and async.
+
+    with EmotionClient("http://localhost:3000") as client:
+        print(client.predict("me.jpg").emotion)
+
+Errors are those of `clients.errors`, all of them an `EmotionError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+from anyio.from_thread import start_blocking_portal
+from pydantic import BaseModel, ValidationError
+
+from clients.calls import error_of, named_errors, retrying
+from clients.errors import (
+    EmotionError,
+    InputError,
+    OutOfTimeError,
+    OverloadedError,
+    RefusedError,
+    ServiceError,
+    UnreachableError,
+)
+from clients.pictures import Picture, encoded
+from clients.schemas import Box, Face, Health, Prediction, Problem, StreamPrediction
+from clients.streaming import Frames, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+    from typing_extensions import Self
+
+__all__ = [
+    "AsyncEmotionClient",
+    "Box",
+    "EmotionClient",
+    "EmotionError",
+    "Face",
+    "Frames",
+    "Health",
+    "InputError",
+    "OutOfTimeError",
+    "OverloadedError",
+    "Picture",
+    "Prediction",
+    "Problem",
+    "RefusedError",
+    "ServiceError",
+    "StreamPrediction",
+    "UnreachableError",
+]
+
+DEFAULT_URL = "http://localhost:3000"
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class AsyncEmotionClient:
+    """Calls the service from asyncio. May be shared between tasks; close it, or use it as a context manager.
+
+    Args:
+        url: Base URL of the service. Left out: $API_URL, or http://localhost:3000.
+        api_key: Sent as a bearer token. Left out: $API_KEY, or none.
+        timeout: Seconds until an answer is given up.
+        retries: How often to try again where the service is busy (429), not ready (503), or the connection broke.
+
+    Raises:
+        InputError: The URL is none.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, api_key: str | None = None, timeout: float = 10.0, retries: int = 4
+    ) -> None:
+        self.url = _base(url or os.environ.get("API_URL") or DEFAULT_URL)
+        self._key = api_key or os.environ.get("API_KEY")
+        self._timeout, self._retries = timeout, retries
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def predict(self, picture: Picture) -> Prediction:
+        """Read the faces of a picture: a path, a file's bytes, a Pillow image, or an array (H, W, 3) uint8 in BGR.
+
+        Raises:
+            EmotionError: One of `clients.errors`.
+            OSError: The path cannot be read.
+        """
+        file = picture if isinstance(picture, bytes) else await asyncio.to_thread(encoded, picture)
+        return await self._call(Prediction, "POST", "/predict_image", file=file)
+
+    async def health(self) -> Health:
+        """Ask what answers, and whether it is ready.
+
+        Raises:
+            EmotionError: One of `clients.errors`.
+        """
+        return await self._call(Health, "GET", "/health", statuses=(200, 503))
+
+    async def stream(
+        self, frames: Frames, *, smoothing: float = 0.0, track: bool = False
+    ) -> AsyncGenerator[StreamPrediction, None]:
+        """Send frames over one WebSocket, and give their answers as they come.
+
+        A frame is taken when the one before the last is answered, so nothing queues up: give it a camera's newest
+        frames and no answer is late. A frame that cannot be read has a `problem`, and the stream goes on. A broken
+        connection is made anew; what was on its way is then dropped, and faces get new numbers.
+
+        Args:
+            frames: Pictures as in `predict`; an iterable or an async one.
+            smoothing: Time constant in seconds of the smoothing of each face's probabilities; 0 is none.
+            track: Give each face a number that stays with it; smoothing does so too.
+
+        Raises:
+            EmotionError: One of `clients.errors`.
+        """
+        stream = self._stream(frames, smoothing, track)
+        try:
+            while (answer := await stream.next()) is not None:
+                yield answer
+        finally:
+            await stream.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:  # not in __init__: aiohttp wants a running loop
+            headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
+            timeout = aiohttp.ClientTimeout(total=self._timeout)
+            self._opened = aiohttp.ClientSession(headers=headers, timeout=timeout, trust_env=True)
+        return self._opened
+
+    def _stream(self, frames: Frames, smoothing: float, track: bool) -> Stream:
+        query = urlencode({"smoothing": smoothing, "track": str(track).lower()})
+        url = f"{self.url}/stream?{query}"
+        return Stream(self._session(), url, frames, retries=self._retries, timeout=self._timeout)
+
+    async def _call(
+        self, schema: type[M], method: str, path: str, *, file: bytes | None = None, statuses: tuple[int, ...] = (200,)
+    ) -> M:
+        url = f"{self.url}{path}"
+
+        async def once() -> M:
+            body = None if file is None else io.BytesIO(file)  # aiohttp warns of long bytes
+            headers = None if file is None else {"Content-Type": "application/octet-stream"}
+            async with named_errors(url), self._session().request(method, url, data=body, headers=headers) as response:
+                content = await response.read()
+            if response.status in statuses:
+                with suppress(ValidationError):
+                    return schema.model_validate_json(content)
+            if response.status == 200:
+                raise ServiceError(200, "not_the_service", f"What answers at {url} is not the service.")
+            raise error_of(response.status, response.headers, content, url)
+
+        return await retrying(self._retries)(once)
+
+
+class EmotionClient:
+    """Calls the service from a program without asyncio. May be shared between threads; close it, or use it in `with`.
+
+    Args:
+        url: Base URL of the service. Left out: $API_URL, or http://localhost:3000.
+        api_key: Sent as a bearer token. Left out: $API_KEY, or none.
+        timeout: Seconds until an answer is given up.
+        retries: How often to try again where the service is busy (429), not ready (503), or the connection broke.
+
+    Raises:
+        InputError: The URL is none.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, api_key: str | None = None, timeout: float = 10.0, retries: int = 4
+    ) -> None:
+        self._client = AsyncEmotionClient(url, api_key=api_key, timeout=timeout, retries=retries)
+        self.url = self._client.url
+        self._loop = start_blocking_portal()
+        self._portal = self._loop.__enter__()
+
+    def predict(self, picture: Picture) -> Prediction:
+        """Read the faces of a picture, as :meth:`AsyncEmotionClient.predict` does."""
+        return self._wait(self._client.predict, picture)
+
+    def health(self) -> Health:
+        """Ask what answers, and whether it is ready."""
+        return self._wait(self._client.health)
+
+    def stream(self, frames: Frames, *, smoothing: float = 0.0, track: bool = False) -> Iterator[StreamPrediction]:
+        """Send frames over one WebSocket, as :meth:`AsyncEmotionClient.stream` does."""
+
+        async def start() -> Stream:
+            return self._client._stream(frames, smoothing, track)
+
+        stream = self._wait(start)
+        try:
+            while (answer := self._wait(stream.next)) is not None:
+                yield answer
+        finally:
+            self._wait(stream.close)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wait(self._client.close)
+        self._loop.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        future = self._portal.start_task_soon(function, *arguments)
+        try:
+            return future.result()
+        except BaseException:  # Ctrl-C, above all
+            future.cancel()
+            raise
+
+
+def _base(url: str) -> str:
+    """Check a service's base URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InputError(f"{url!r} is no URL of a service; expected one like {DEFAULT_URL}.")
+    return url.rstrip("/")
