@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from clients.errors import EmotionError, OutOfTimeError, OverloadedError, RefusedError, ServiceError, UnreachableError
 
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 MAX_WAIT_SECONDS = 30.0
 """A service that asks to be left alone for longer than this is not tried again."""
 
-_backoff = wait_exponential_jitter(initial=0.2, max=5.0, jitter=0.2)
+_backoff = wait_exponential(multiplier=0.2, max=5.0) + wait_random(0.0, 0.2)
 
 
 def retrying(retries: int) -> AsyncRetrying:

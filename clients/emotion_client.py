@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -110,7 +110,7 @@ class AsyncEmotionClient:
 
         A frame is taken when the one before the last is answered, so nothing queues up: give it a camera's newest
         frames and no answer is late. A frame that cannot be read has a `problem`, and the stream goes on. A broken
-        connection is made anew; what was on its way is then dropped, and faces get new numbers.
+        connection is made anew; what was on its way is then sent again, and faces get new numbers.
 
         Args:
             frames: Pictures as in `predict`; an iterable or an async one.
@@ -188,8 +188,9 @@ class EmotionClient:
     ) -> None:
         self._client = AsyncEmotionClient(url, api_key=api_key, timeout=timeout, retries=retries)
         self.url = self._client.url
-        self._loop = start_blocking_portal()
-        self._portal = self._loop.__enter__()
+        self._open = ExitStack()
+        self._portal = self._open.enter_context(start_blocking_portal())
+        self._open.callback(self._wait, self._client.close)
 
     def predict(self, picture: Picture) -> Prediction:
         """Read the faces of a picture, as :meth:`AsyncEmotionClient.predict` does."""
@@ -214,8 +215,7 @@ class EmotionClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._wait(self._client.close)
-        self._loop.__exit__(None, None, None)
+        self._open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -234,7 +234,8 @@ class EmotionClient:
 
 def _base(url: str) -> str:
     """Check a service's base URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InputError(f"{url!r} is no URL of a service; expected one like {DEFAULT_URL}.")
-    return url.rstrip("/")
+    with suppress(ValueError):  # a bad host or port
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return url.rstrip("/")
+    raise InputError(f"{url!r} is no URL of a service; expected one like {DEFAULT_URL}.")

@@ -52,7 +52,7 @@ class StreamPrediction(Prediction):
     """A stream's answer to a frame.
 
     `frame` is the frame's number among those that were sent, from 1; `dropped` is how many of them went unanswered so
-    far, since newer ones had come or the connection broke. A frame that could not be read has a `problem`.
+    far, since newer ones had come. A frame that could not be read has a `problem`.
     """
 
     frame: int

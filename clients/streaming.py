@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import aiohttp
 from pydantic import ValidationError
@@ -33,8 +33,8 @@ class Stream:
     """The answers to frames, in their order.
 
     A frame is taken from `frames` only when there is room on the way: where they come from a camera that gives its
-    newest, no answer is old. If the connection breaks, it is made anew; the frames that were on their way are then
-    dropped, and faces get new numbers.
+    newest, no answer is old. If the connection breaks, it is made anew, what was on its way is sent again, and faces
+    get new numbers.
 
     Args:
         session: Makes the connection.
@@ -55,6 +55,7 @@ class Stream:
         self._sent = self._answered = self._tracks = 0  # frames, answers, and the highest number that a face got
         self._on_way: deque[_OnWay] = deque()
         self._all_answered = asyncio.Event()
+        self._all_answered.set()
         self._done = False
         self._running = asyncio.create_task(self._run())
 
@@ -98,20 +99,12 @@ class Stream:
             UnreachableError: It broke before there was any answer.
         """
         answered = self._answered
-        while self._on_way:  # over an earlier connection
-            self._drop()
         try:
             async with (
                 named_errors(self._url),
                 self._session.ws_connect(self._url, heartbeat=HEARTBEAT_SECONDS, max_msg_size=0) as socket,
             ):
-                sending = asyncio.create_task(self._send(socket))
-                try:
-                    await self._receive(socket)
-                finally:
-                    sending.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await sending
+                await _first(self._send(socket), self._receive(socket))
         except OutOfTimeError:
             raise
         except UnreachableError:
@@ -119,19 +112,17 @@ class Stream:
                 raise
 
     async def _send(self, socket: Socket) -> None:
-        """Send frames while there are any, and close when the last is answered."""
-        try:
-            self._all_answered.set()
-            while (frame := await self._take()) is not None:
-                problem = frame if isinstance(frame, Problem) else None
-                self._sent += 1
-                self._on_way.append(_OnWay(self._sent, problem))
-                self._all_answered.clear()
-                await socket.send_bytes(b"" if isinstance(frame, Problem) else frame)
-            await self._all_answered.wait()
-            self._done = True
-        finally:
-            await socket.close()
+        """Send what was on its way when a connection broke, then frames while there are any; wait for the answers."""
+        for sent in list(self._on_way):
+            await socket.send_bytes(sent.file)
+        while (frame := await self._take()) is not None:
+            self._sent += 1
+            problem = frame if isinstance(frame, Problem) else None
+            self._on_way.append(_OnWay(self._sent, b"" if isinstance(frame, Problem) else frame, problem))
+            self._all_answered.clear()
+            await socket.send_bytes(self._on_way[-1].file)
+        await self._all_answered.wait()
+        self._done = True
 
     async def _take(self) -> bytes | Problem | None:
         """Take the next frame from the source when there is room for it."""
@@ -143,8 +134,12 @@ class Stream:
             raise
 
     async def _receive(self, socket: Socket) -> None:
-        """Take in answers until the connection is closed."""
-        before = _Numbers(self._sent, self._tracks)
+        """Take in answers until the connection is closed.
+
+        Raises:
+            UnreachableError: Always, in the end.
+        """
+        before = _Numbers(self._on_way[0].number - 1 if self._on_way else self._sent, self._tracks)
         while True:
             waiting = bool(self._on_way)
             try:
@@ -153,12 +148,9 @@ class Stream:
                 if waiting:
                     raise
                 continue
-            if message.type is aiohttp.WSMsgType.TEXT:
-                self._answer(self._read(message.data), before)
-            elif self._done:
-                return
-            else:
+            if message.type is not aiohttp.WSMsgType.TEXT:
                 raise self._closed(socket.close_code, message.extra)
+            self._answer(self._read(message.data), before)
 
     def _read(self, text: str) -> StreamPrediction:
         try:
@@ -175,7 +167,8 @@ class Stream:
         """Pass on an answer, with its frame and its faces numbered on from those of earlier connections."""
         number = before.frame + answer.frame
         while self._on_way and self._on_way[0].number < number:  # a newer one had come
-            self._drop()
+            self._on_way.popleft()
+            self._room.release()
         if not self._on_way or self._on_way[0].number != number:
             raise ServiceError(
                 0, "not_the_service", f"{self._url} answered the frame {answer.frame}, which it was not sent."
@@ -188,10 +181,6 @@ class Stream:
         self._answered += 1
         changes = {"frame": number, "dropped": number - self._answered, "faces": faces, "problem": problem}
         self._answers.put_nowait(answer.model_copy(update=changes))
-
-    def _drop(self) -> None:
-        self._on_way.popleft()
-        self._room.release()
 
     def _closed(self, code: int | None, reason: str | None) -> UnreachableError | RefusedError:
         text = f"{self._url} closed the stream ({code or 'no code'}{f', {reason}' if reason else ''})."
@@ -209,7 +198,21 @@ class _OnWay(NamedTuple):
     """A frame that was sent and not answered."""
 
     number: int
-    problem: Problem | None  # why an empty message was sent in its place
+    file: bytes
+    problem: Problem | None  # why the file is empty
+
+
+async def _first(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run them until one ends, and stop the others."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 def _renumbered(face: Face, before: int) -> Face:
