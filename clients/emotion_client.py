@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -190,6 +191,7 @@ class EmotionClient:
         self.url = self._client.url
         self._open = ExitStack()
         self._portal = self._open.enter_context(start_blocking_portal())
+        self._open.callback(self._portal.call, self._portal.stop, True)
         self._open.callback(self._wait, self._client.close)
 
     def predict(self, picture: Picture) -> Prediction:
@@ -211,10 +213,11 @@ class EmotionClient:
             while (answer := self._wait(stream.next)) is not None:
                 yield answer
         finally:
-            self._wait(stream.close)
+            with suppress(UnreachableError):  # it was closed already
+                self._wait(stream.close)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; calls of other threads end with an :class:`UnreachableError`."""
         self._open.close()
 
     def __enter__(self) -> Self:
@@ -224,9 +227,14 @@ class EmotionClient:
         self.close()
 
     def _wait(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        future = self._portal.start_task_soon(function, *arguments)
+        try:
+            future = self._portal.start_task_soon(function, *arguments)
+        except RuntimeError:
+            raise UnreachableError("The client is closed.") from None
         try:
             return future.result()
+        except CancelledError:
+            raise UnreachableError("The client was closed.") from None
         except BaseException:  # Ctrl-C, above all
             future.cancel()
             raise

@@ -4,6 +4,7 @@ import base64
 import functools
 import io
 
+import cv2
 import numpy as np
 import skimage
 from PIL import Image
@@ -51,3 +52,13 @@ def encoded(picture, kind="JPEG", **options):
 def data_url(picture, kind="JPEG", **options):
     """A picture as a browser's canvas gives it."""
     return f"data:image/{kind.lower()};base64,{base64.b64encode(encoded(picture, kind, **options)).decode()}"
+
+
+def video(path, frames, fps=25.0):
+    """Write pictures as a video that OpenCV reads anywhere (Motion JPEG)."""
+    frames = list(frames)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, frames[0].size)
+    for picture in frames:
+        writer.write(cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
