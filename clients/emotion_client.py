@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from clients.calls import error_of, named_errors, retrying
 from clients.errors import (
+    ClosedError,
     EmotionError,
     InputError,
     OutOfTimeError,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncEmotionClient",
     "Box",
+    "ClosedError",
     "EmotionClient",
     "EmotionError",
     "Face",
@@ -85,6 +87,8 @@ class AsyncEmotionClient:
         self._key = api_key or os.environ.get("API_KEY")
         self._timeout, self._retries = timeout, retries
         self._opened: aiohttp.ClientSession | None = None
+        self._streams: set[Stream] = set()
+        self._closed = False
 
     async def predict(self, picture: Picture) -> Prediction:
         """Read the faces of a picture: a path, a file's bytes, a Pillow image, or an array (H, W, 3) uint8 in BGR.
@@ -121,15 +125,31 @@ class AsyncEmotionClient:
         Raises:
             EmotionError: One of `clients.errors`.
         """
-        stream = self._stream(frames, smoothing, track)
+        stream = self.open_stream(frames, smoothing, track)
         try:
             while (answer := await stream.next()) is not None:
                 yield answer
         finally:
-            await stream.close()
+            await self.close_stream(stream)
+
+    def open_stream(self, frames: Frames, smoothing: float, track: bool) -> Stream:
+        """Begin a stream whose answers are asked for one by one; `stream` does it for you."""
+        query = urlencode({"smoothing": smoothing, "track": str(track).lower()})
+        url = f"{self.url}/stream?{query}"
+        stream = Stream(self._session(), url, frames, retries=self._retries, timeout=self._timeout)
+        self._streams.add(stream)
+        return stream
+
+    async def close_stream(self, stream: Stream) -> None:
+        """End it."""
+        self._streams.discard(stream)
+        await stream.close()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; calls that are under way end with an error."""
+        self._closed = True
+        for stream in list(self._streams):
+            await self.close_stream(stream)
         if self._opened is not None:
             await self._opened.close()
 
@@ -140,16 +160,13 @@ class AsyncEmotionClient:
         await self.close()
 
     def _session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClosedError
         if self._opened is None:  # not in __init__: aiohttp wants a running loop
             headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
             timeout = aiohttp.ClientTimeout(total=self._timeout)
             self._opened = aiohttp.ClientSession(headers=headers, timeout=timeout, trust_env=True)
         return self._opened
-
-    def _stream(self, frames: Frames, smoothing: float, track: bool) -> Stream:
-        query = urlencode({"smoothing": smoothing, "track": str(track).lower()})
-        url = f"{self.url}/stream?{query}"
-        return Stream(self._session(), url, frames, retries=self._retries, timeout=self._timeout)
 
     async def _call(
         self, schema: type[M], method: str, path: str, *, file: bytes | None = None, statuses: tuple[int, ...] = (200,)
@@ -206,18 +223,18 @@ class EmotionClient:
         """Send frames over one WebSocket, as :meth:`AsyncEmotionClient.stream` does."""
 
         async def start() -> Stream:
-            return self._client._stream(frames, smoothing, track)
+            return self._client.open_stream(frames, smoothing, track)
 
         stream = self._wait(start)
         try:
             while (answer := self._wait(stream.next)) is not None:
                 yield answer
         finally:
-            with suppress(UnreachableError):  # it was closed already
-                self._wait(stream.close)
+            with suppress(ClosedError):
+                self._wait(self._client.close_stream, stream)
 
     def close(self) -> None:
-        """Close the connections; calls of other threads end with an :class:`UnreachableError`."""
+        """Close the connections; calls of other threads end with a :class:`ClosedError`."""
         self._open.close()
 
     def __enter__(self) -> Self:
@@ -230,11 +247,11 @@ class EmotionClient:
         try:
             future = self._portal.start_task_soon(function, *arguments)
         except RuntimeError:
-            raise UnreachableError("The client is closed.") from None
+            raise ClosedError from None
         try:
             return future.result()
         except CancelledError:
-            raise UnreachableError("The client was closed.") from None
+            raise ClosedError from None
         except BaseException:  # Ctrl-C, above all
             future.cancel()
             raise

@@ -6,7 +6,8 @@ EmotionError
 │   └── OutOfTimeError  the answer did not come in time
 ├── RefusedError        the service said what was wrong with the request: 4xx
 ├── OverloadedError     the service is busy, or not ready yet: 429 or 503, after all retries
-└── ServiceError        the service failed, or what answered is not the service
+├── ServiceError        the service failed, or what answered is not the service
+└── ClosedError         the client was closed
 """
 
 from __future__ import annotations
@@ -63,3 +64,10 @@ class OverloadedError(_AnswerError):
 
 class ServiceError(_AnswerError):
     """The service failed (5xx), or what answered is not the service."""
+
+
+class ClosedError(EmotionError):
+    """The client was closed, before the call or during it."""
+
+    def __init__(self) -> None:
+        super().__init__("The client is closed.")

@@ -12,7 +12,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from clients.calls import named_errors, retrying
-from clients.errors import InputError, OutOfTimeError, RefusedError, ServiceError, UnreachableError
+from clients.errors import ClosedError, InputError, OutOfTimeError, RefusedError, ServiceError, UnreachableError
 from clients.pictures import Picture, encoded
 from clients.schemas import Face, Problem, StreamPrediction
 
@@ -76,11 +76,12 @@ class Stream:
         return None
 
     async def close(self) -> None:
-        """Leave."""
+        """Leave; who waits for an answer gets a :class:`ClosedError`."""
         self._source.close()
         self._running.cancel()
         with suppress(asyncio.CancelledError):
             await self._running
+        self._answers.put_nowait(ClosedError())
 
     async def _run(self) -> None:
         try:

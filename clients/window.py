@@ -50,11 +50,12 @@ def show(watching: Watching, _: Console, labels: tuple[str, ...]) -> None:
         if watching.over:
             root.destroy()
             return
-        room = (max(root.winfo_width(), LEAST[0]), max(root.winfo_height(), LEAST[1]))  # 1x1 before it is there
+        room = (max(root.winfo_width(), LEAST[0]), max(root.winfo_height(), LEAST[1]))
         shown[:] = [ImageTk.PhotoImage(render(watching, labels, room), master=root)]
         view.configure(image=shown[0])
         root.after(REFRESH_MS, refresh)
 
+    root.update()  # so that it has its size
     refresh()
     root.mainloop()
 

@@ -14,11 +14,12 @@ from clients import errors
         errors.RefusedError(400, "not_an_image", "no picture"),
         errors.OverloadedError(503, "overloaded", "busy", 2.0),
         errors.ServiceError(500, "internal_error", "failed"),
+        errors.ClosedError(),
     ],
 )
 def test_all_are_one_kind_with_a_sentence(error):
     assert isinstance(error, errors.EmotionError)
-    assert str(error) in {"no picture", "nobody", "late", "busy", "failed"}
+    assert str(error) in {"no picture", "nobody", "late", "busy", "failed", "The client is closed."}
 
 
 def test_the_docstring_draws_the_tree_as_it_is():

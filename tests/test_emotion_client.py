@@ -9,11 +9,12 @@ import time
 import numpy as np
 import pictures
 import pytest
-from standin import PREDICTION, Standin, breaks, hangs, raw, refuses, says
+from standin import PREDICTION, Standin, answers, breaks, hangs, raw, refuses, says
 
 from clients import emotion_client
 from clients.emotion_client import (
     AsyncEmotionClient,
+    ClosedError,
     EmotionClient,
     EmotionError,
     InputError,
@@ -229,6 +230,56 @@ def test_a_closed_client_leaves_no_thread(server):
     client.close()
     client.close()
     assert threading.active_count() <= before
+
+
+def test_a_closed_client_says_so(server):
+    client = EmotionClient(server.url)
+    client.predict(JPEG)
+    client.close()
+    with pytest.raises(ClosedError):
+        client.predict(JPEG)
+    with pytest.raises(ClosedError):
+        next(client.stream([JPEG]))
+
+
+async def test_a_closed_async_client_says_so(standin):
+    standin.answers, standin.talks = [hangs], [answers(0)]
+    client = AsyncEmotionClient(standin.url)
+    calls = [asyncio.ensure_future(client.predict(JPEG)), asyncio.ensure_future(anext(client.stream([JPEG])))]
+    await asyncio.sleep(0.2)
+    await client.close()
+    for call in calls:
+        with pytest.raises(EmotionError):
+            await call
+    with pytest.raises(ClosedError):
+        await client.predict(JPEG)
+    with pytest.raises(ClosedError):
+        await anext(client.stream([JPEG]))
+
+
+async def test_calls_of_other_threads_end_when_the_client_is_closed(standin):
+    async def silent(opened):
+        async for _ in opened:
+            pass
+
+    standin.answers, standin.talks = [hangs], [silent]
+    client, ended = EmotionClient(standin.url, timeout=60), []
+
+    def run(call):
+        try:
+            call()
+        except EmotionError as error:
+            ended.append(error)
+
+    calls = (lambda: client.predict(JPEG), lambda: next(client.stream([JPEG])), client.health)
+    threads = [threading.Thread(target=run, args=[call]) for call in calls]
+    for thread in threads:
+        thread.start()
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(client.close)
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 5)
+    assert len(ended) == 3
 
 
 def test_an_error_leaves_the_client_usable(client):
