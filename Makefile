@@ -35,8 +35,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
-	@echo "Installing what serving needs (about 200 MB, once) ..."
-	$(BIN)/pip install --quiet --editable .
+	@echo "Installing what serving and the clients need (about 250 MB, once) ..."
+	$(BIN)/pip install --quiet --editable '.[clients]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.serve

@@ -33,7 +33,8 @@ from clients.errors import (
 )
 from clients.pictures import Picture, encoded
 from clients.schemas import Box, Face, Health, Prediction, Problem, StreamPrediction
-from clients.streaming import Frames, Stream
+from clients.sources import Frames
+from clients.streaming import Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import aiohttp
 from pydantic import ValidationError
 
 from clients.calls import named_errors, retrying
-from clients.errors import ClosedError, InputError, OutOfTimeError, RefusedError, ServiceError, UnreachableError
-from clients.pictures import Picture, encoded
+from clients.errors import ClosedError, OutOfTimeError, RefusedError, ServiceError, UnreachableError
 from clients.schemas import Face, Problem, StreamPrediction
+from clients.sources import FramesError, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from clients.sources import Frames
 
 Socket: TypeAlias = "aiohttp.ClientWebSocketResponse[bool]"
-Frames: TypeAlias = Iterable[Picture] | AsyncIterable[Picture]
-
 IN_FLIGHT = 2
 """Frames whose answers were not taken yet: one that is read, and one on its way."""
-
-MAX_MESSAGE_BYTES = 16 * 2**20
-"""The service would close the stream at a longer message."""
 
 HEARTBEAT_SECONDS = 20.0
 CLOSED_FOR_GOOD = {1003, 1007, 1008, 1009}  # unsupported or invalid data, policy violation, too big: RFC 6455, 7.4.1
@@ -49,7 +48,7 @@ class Stream:
     ) -> None:
         self._session, self._url, self._timeout = session, url, timeout
         self._retrying = retrying(retries)
-        self._source = _Source(frames)
+        self._source = Source(frames)
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._answers: asyncio.Queue[StreamPrediction | Exception | None] = asyncio.Queue()
         self._sent = self._answered = self._tracks = 0  # frames, answers, and the highest number that a face got
@@ -88,7 +87,7 @@ class Stream:
             while not self._done:
                 await self._retrying(self._talk)
             self._answers.put_nowait(None)
-        except _IteratorError as failed:
+        except FramesError as failed:
             self._answers.put_nowait(failed.error)
         except Exception as error:  # noqa: BLE001  (whoever waits for an answer gets it)
             self._answers.put_nowait(error)
@@ -218,54 +217,3 @@ async def _first(*coroutines: Coroutine[Any, Any, None]) -> None:
 
 def _renumbered(face: Face, before: int) -> Face:
     return face if face.track is None else face.model_copy(update={"track": before + face.track})
-
-
-class _IteratorError(Exception):
-    """The iterator of the frames raised this."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _Source:
-    """The frames of an iterator, taken one by one, and made into files."""
-
-    def __init__(self, frames: Frames) -> None:
-        self._iterator: AsyncIterator[Picture] | Iterator[Picture] = (
-            aiter(frames) if isinstance(frames, AsyncIterable) else iter(frames)
-        )
-        self._taking: asyncio.Task[bytes | Problem | None] | None = None
-
-    async def next(self) -> bytes | Problem | None:
-        """Give the next frame, or why it cannot be sent, or None after the last. If cancelled, it is the next again."""
-        if self._taking is None:
-            self._taking = asyncio.create_task(self._take())
-        frame = await asyncio.shield(self._taking)
-        self._taking = None
-        return frame
-
-    def close(self) -> None:
-        """Take no more."""
-        if self._taking is not None:
-            self._taking.cancel()
-
-    async def _take(self) -> bytes | Problem | None:
-        try:
-            if isinstance(self._iterator, AsyncIterator):
-                picture = await anext(self._iterator, None)
-            else:
-                picture = await asyncio.to_thread(next, self._iterator, None)
-        except Exception as error:
-            raise _IteratorError(error) from error
-        return None if picture is None else await asyncio.to_thread(_file, picture)
-
-
-def _file(picture: Picture) -> bytes | Problem:
-    try:
-        file = encoded(picture)
-    except (InputError, OSError) as error:
-        return Problem(code="invalid_input", message=str(error))
-    if len(file) <= MAX_MESSAGE_BYTES:
-        return file
-    return Problem(code="too_many_bytes", message=f"The picture has {len(file):,} bytes; a stream takes 16 MiB.")
