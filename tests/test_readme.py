@@ -65,6 +65,12 @@ class Clone:
             cwd=self.folder, env=self.env(), capture_output=True, text=True, check=False,
         )  # fmt: skip
 
+    def python(self, snippet, port):
+        (self.folder / "snippet.py").write_text(snippet.replace("localhost:3000", f"127.0.0.1:{port}"))
+        ran = self.run(".venv/bin/python snippet.py")
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
     def serve(self, line):
         """Start one of the README's two ways to serve, on a free port."""
         self.starts += 1
@@ -92,11 +98,16 @@ def test_make_serve_and_what_the_first_screen_says(clone):
         assert answer["faces"][0].keys() == shown["faces"][0].keys()
 
         assert json.loads(clone.run(command("curl -H"), server.port).stdout)["emotion"] == "happy"
-        (snippet,) = SNIPPETS
-        (clone.folder / "snippet.py").write_text(snippet.replace("localhost:3000", f"127.0.0.1:{server.port}"))
-        printed = clone.run(".venv/bin/python snippet.py").stdout.splitlines()
-        assert printed[0] == "happy"
-        assert "'neutral':" in printed[1]
+        ours, bentos = (clone.python(snippet, server.port).splitlines() for snippet in SNIPPETS)
+        assert ours == ["happy", "1 [(1, 'happy')]", "2 [(1, 'happy')]"]
+        assert bentos[0] == "happy"
+        assert "'neutral':" in bentos[1]
+        assert bentos[2] == "['happy', 'happy']"
+
+        video = pictures.video(clone.folder / "face.avi", [pictures.frame(100, 60, 200)] * 30)
+        seen = clone.run(f"{command('.venv/bin/emotion webcam')} --url {server.url} --camera {video} --show none")
+        assert (seen.returncode, seen.stderr) == (0, "")
+        assert "happy" in seen.stdout.splitlines()[0]
 
 
 def test_serving_needs_no_torch(clone):
