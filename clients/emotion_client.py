@@ -175,10 +175,16 @@ class AsyncEmotionClient:
         url = f"{self.url}{path}"
 
         async def once() -> M:
+            session = self._session()
             body = None if file is None else io.BytesIO(file)  # aiohttp warns of long bytes
             headers = None if file is None else {"Content-Type": "application/octet-stream"}
-            async with named_errors(url), self._session().request(method, url, data=body, headers=headers) as response:
-                content = await response.read()
+            try:
+                async with named_errors(url), session.request(method, url, data=body, headers=headers) as response:
+                    content = await response.read()
+            except Exception:
+                if session.closed:  # in the middle of it, which aiohttp says in many ways
+                    raise ClosedError from None
+                raise
             if response.status in statuses:
                 with suppress(ValidationError):
                     return schema.model_validate_json(content)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from clients.errors import EmotionError
+from clients.errors import ClosedError, EmotionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +101,8 @@ class Watching:
                 now = time.monotonic()
                 self.reading = Reading(answer, now, now - self._when(answer.frame))
                 self._times.append(now)
+        except ClosedError:
+            pass  # whoever watched has left
         except EmotionError as error:
             self.error = error
 
