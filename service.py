@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from resemotenet import __version__, store
-from serving import answers, memory
+from serving import answers, demo, memory
 from serving import stream as streams
 from serving.errors import ApiError, ErrorAnswers, ErrorResponse
 from serving.inputs import CropsInput, FrameInput, ImageInput
@@ -56,7 +56,9 @@ async def stream(websocket: WebSocket) -> None:
 
 
 @bentoml.service(name="emotion_service", traffic={"timeout": settings.request_timeout + 5})
-@bentoml.asgi_app(Starlette(routes=[Route("/health", health), WebSocketRoute("/stream", stream)]), path="/")
+@bentoml.asgi_app(
+    Starlette(routes=[Route("/health", health), WebSocketRoute("/stream", stream), *demo.routes]), path="/"
+)
 class EmotionService:
     """Says which emotion the faces in a webcam frame show."""
 
