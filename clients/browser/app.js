@@ -2,6 +2,7 @@
 
 import { pump } from "./frames.js";
 import * as messages from "./messages.js";
+import { health } from "./service.js";
 import { SourceError, listCameras, openCamera, openFile } from "./source.js";
 import { Stream } from "./stream.js";
 import { View } from "./view.js";
@@ -66,8 +67,8 @@ function end(sentence) {
  */
 function follow(source, signal) {
   const listener = {
-    onConnecting(health) {
-      view.setModel(health);
+    onConnecting(ready) {
+      view.setModel(ready);
       view.say(messages.CONNECTING);
     },
     onAnswer(answer, frame) {
@@ -152,3 +153,7 @@ document.addEventListener("drop", (event) => {
 
 part.host.textContent = location.host;
 view.say(messages.IDLE);
+const service = await health();
+if (service.status === "ok") {
+  view.setModel(service);
+}

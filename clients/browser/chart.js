@@ -62,7 +62,7 @@ export class Chart {
     const size = Number.parseFloat(style.fontSize);
     pen.font = `${size}px ${style.fontFamily}`;
     const widest = Math.max(0, ...this.#labels.map((label) => pen.measureText(label).width));
-    const area = { left: 2.9 * size, right: width - widest - size, top: size, bottom: height - 1.8 * size };
+    const area = { left: pen.measureText("100 %").width + 0.5 * size, right: width - widest - size, top: size, bottom: height - 1.8 * size };
     const x = (at) => area.right - ((now - at) / SPAN_MS) * (area.right - area.left);
     const y = (share) => area.bottom - share * (area.bottom - area.top);
 
@@ -86,7 +86,7 @@ export class Chart {
       pen.moveTo(area.left, Math.round(y(share)) + 0.5);
       pen.lineTo(area.right, Math.round(y(share)) + 0.5);
       pen.stroke();
-      pen.fillText(`${100 * share} %`, area.left - 0.4 * size, y(share));
+      pen.fillText(`${100 * share} %`, area.left - 0.5 * size, y(share));
     }
     pen.textBaseline = "bottom";
     for (const age of AGES_S) {

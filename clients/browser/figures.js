@@ -30,7 +30,7 @@ export class Figures {
     this.#answers = this.#answers.filter(({ at }) => at > now - WINDOW_MS);
     const count = this.#answers.length;
     const latency = this.#answers.reduce((sum, answer) => sum + answer.latency, 0) / count;
-    this.#cells.rate.textContent = count ? (count / (WINDOW_MS / 1000)).toFixed(1) : NOTHING;
+    this.#cells.rate.textContent = count > 1 ? (count / (WINDOW_MS / 1000)).toFixed(1) : NOTHING;
     this.#cells.latency.textContent = count ? `${Math.round(latency)} ms` : NOTHING;
   }
 

@@ -1,7 +1,6 @@
 /** The box of each face, with its emotion, over the picture. */
 
 import { percent } from "./messages.js";
-import { colour } from "./palette.js";
 
 /** CSS pixels above a box that its label needs; with less it goes inside. */
 const LABEL_HEIGHT = 30;
@@ -34,7 +33,6 @@ export class Overlay {
     item.style.top = `${(100 * box.y) / frame.height}%`;
     item.style.width = `${(100 * box.width) / frame.width}%`;
     item.style.height = `${(100 * box.height) / frame.height}%`;
-    item.style.setProperty("--colour", `var(${colour(Object.keys(probabilities).indexOf(emotion))})`);
     item.classList.toggle("label-inside", (box.y / frame.height) * this.#list.clientHeight < LABEL_HEIGHT);
     item.classList.toggle("label-leftwards", left + box.width / 2 > frame.width / 2);
     item.dataset.track = track;

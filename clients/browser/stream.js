@@ -14,20 +14,22 @@
  * @property {{code: string, message: string}} [error]  instead of faces, where the frame could not be read
  *
  * @typedef {object} Listener
- * @property {(health: {labels: string[], model: string}) => void} onConnecting  the server is there and ready
+ * @property {(health: import("./service.js").Health) => void} onConnecting  the server is there and ready
  * @property {(answer: Answer, frame: import("./frames.js").Frame) => void} onAnswer
  * @property {(starting: boolean, seconds: number) => void} onWaiting  no connection; the next try is in so many seconds
  * @property {(message: string) => void} onRefused  for good; the message is the server's, and may be empty
  */
 
+import * as service from "./service.js";
+
 /** One frame is read by the server while the next one travels; more would only wait, and make answers late. */
 const MAX_UNANSWERED = 2;
 const RETRY_SECONDS = { first: 0.5, last: 8 };
-const HEALTH_TIMEOUT_MS = 5_000;
 /** A connection on which a frame has waited this long for its answer is given up. */
 const SILENCE_MS = 15_000;
 const POLICY_VIOLATION = 1008;
 
+/** Begins at once, and goes on until it is closed or refused. */
 export class Stream {
   #listener;
   #maxUnanswered;
@@ -35,7 +37,7 @@ export class Stream {
   /** @type {Map<number, import("./frames.js").Frame>} by their number, oldest first */
   #unanswered = new Map();
   #number = 0;
-  #closing = new AbortController();
+  #closed = false;
   #wake = () => {};
 
   /**
@@ -50,7 +52,7 @@ export class Stream {
 
   /** Ends it; nothing is sent and nobody is told of anything any more. */
   close() {
-    this.#closing.abort();
+    this.#closed = true;
     this.#socket?.close();
     this.#wake();
   }
@@ -80,10 +82,6 @@ export class Stream {
     }
   }
 
-  get #closed() {
-    return this.#closing.signal.aborted;
-  }
-
   get #open() {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
@@ -91,7 +89,7 @@ export class Stream {
   async #run() {
     let seconds = RETRY_SECONDS.first;
     while (!this.#closed) {
-      const health = await this.#health();
+      const health = await service.health();
       if (this.#closed) {
         return;
       }
@@ -110,17 +108,6 @@ export class Stream {
     }
   }
 
-  /** @returns {Promise<{status: string, labels?: string[], model?: string}>} */
-  async #health() {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(HEALTH_TIMEOUT_MS)]);
-    try {
-      const response = await fetch(new URL("health", document.baseURI), { signal, cache: "no-store" });
-      return await response.json();
-    } catch {
-      return { status: "gone" };
-    }
-  }
-
   /**
    * Opens a connection and hears it out.
    *
@@ -131,7 +118,7 @@ export class Stream {
     this.#unanswered.clear();
     let answered = false;
     return new Promise((over) => {
-      const socket = new WebSocket(socketUrl());
+      const socket = new WebSocket(service.streamUrl());
       this.#socket = socket;
       const watch = setInterval(() => this.#silent && giveUp(), 1000);
       const giveUp = () => {
@@ -182,11 +169,4 @@ export class Stream {
     this.close();
     this.#listener.onRefused(message);
   }
-}
-
-/** Beside the page, whatever prefix a proxy put before both: /demo -> /stream. */
-function socketUrl() {
-  const url = new URL("stream?smoothing=0.5&track=true", document.baseURI);
-  url.protocol = url.protocol.replace("http", "ws");
-  return url;
 }

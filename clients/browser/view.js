@@ -45,7 +45,7 @@ export class View {
     this.#status.say(sentence, seconds);
   }
 
-  /** @param {{labels: string[], model: string}} health */
+  /** @param {import("./service.js").Health} health  ok */
   setModel({ labels, model }) {
     this.#bars.setLabels(labels);
     this.#chart.setLabels(labels);
