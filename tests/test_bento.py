@@ -59,6 +59,7 @@ def check(running, pin):
     assert health["labels"][0] == "angry"  # the embedded default's; the later model has the paper's labels
     answer = running.client.post("/predict", json={"frame": pictures.data_url(pictures.astronaut())}).json()
     assert (answer["emotion"], answer["model"]) == ("happy", pin)
+    assert running.client.get("/demo").status_code == 200
 
 
 def test_the_bento_holds_what_serving_needs_and_nothing_else(bento):
@@ -68,6 +69,7 @@ def test_the_bento_holds_what_serving_needs_and_nothing_else(bento):
         for room in ("preprocessing", "resemotenet", "serving", "tracking")
         for path in (ROOT / room).glob("*.py")
     }
+    expected |= {str(path.relative_to(ROOT)) for path in (ROOT / "clients" / "browser").iterdir()}
     assert held == expected | {"service.py", "bentofile.yaml"}
 
 
