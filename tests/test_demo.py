@@ -164,7 +164,28 @@ def faces(page):
 
 
 def share(page, label):
-    return int(page.get_by_role("meter", name=label).get_attribute("aria-valuenow"))
+    return int(page.get_by_role("meter", name=label, exact=True).get_attribute("aria-valuenow"))
+
+
+def until(page, condition):
+    for _ in range(750):
+        if condition():
+            return
+        page.wait_for_timeout(20)  # in which the page's events are heard
+    pytest.fail("it did not come to pass in 15 s")
+
+
+def count_sent(page):
+    """Let the page count the messages that it sends, in `sent`."""
+    page.add_init_script(
+        """window.sent = 0;
+        WebSocket.prototype.send = new Proxy(WebSocket.prototype.send, {
+            apply(send, socket, message) {
+                window.sent += 1;
+                return Reflect.apply(send, socket, message);
+            },
+        });"""
+    )
 
 
 def start(page):
@@ -252,66 +273,62 @@ def test_figures_of_the_stream(visit, server):
 @in_chromium
 def test_the_chart_fills(visit):
     page = visit()
-    count = """(least) => {
+    columns = """(least) => {
         const chart = document.getElementById("chart");
         const colour = getComputedStyle(chart).getPropertyValue("--line-3").trim();  // of `happy`, the fourth label
         const [red, green, blue] = [1, 3, 5].map((start) => Number.parseInt(colour.slice(start, start + 2), 16));
         const copy = new OffscreenCanvas(chart.width, chart.height).getContext("2d", { willReadFrequently: true });
         copy.drawImage(chart, 0, 0);
         const { data } = copy.getImageData(0, 0, chart.width, chart.height);
-        let found = 0;
+        const found = new Set();
         for (let i = 0; i < data.length; i += 4) {
-            found += data[i] === red && data[i + 1] === green && data[i + 2] === blue && data[i + 3] === 255;
+            if (data[i] === red && data[i + 1] === green && data[i + 2] === blue) {
+                found.add((i / 4) % chart.width);
+            }
         }
-        return found >= least ? found + 20 : null;
+        return found.size >= least ? found.size : null;
     }"""
-    assert page.evaluate(count, 1) is None
+    assert page.evaluate(columns, 1) is None
     start(page)
-    more = page.wait_for_function(count, arg=1, polling=200).json_value()
-    page.wait_for_function(count, arg=more, polling=200)
+    begun = page.wait_for_function(columns, arg=1, polling=200).json_value()
+    page.wait_for_function(columns, arg=begun + 5, polling=200)
 
 
 @in_chromium
 def test_stop_stops(visit):
-    page = visit()
-    sockets = []
-    page.on("websocket", sockets.append)
-    start(page)
+    page = visit(prepare=count_sent)
+    with page.expect_websocket() as opened:
+        start(page)
     track = page.evaluate_handle("document.getElementById('video').srcObject.getVideoTracks()[0]")
-    (socket,) = sockets
     assert track.evaluate("track => track.readyState") == "live"
-    sent = []
     button(page, "Stop").click()
-    socket.on("framesent", sent.append)
+    sent = page.evaluate("window.sent")
     assert track.evaluate("track => track.readyState") == "ended"
     expect(faces(page)).to_have_count(0)
     says(page, "Stopped.")
-    expect(page.locator("#rate")).to_have_text(NOTHING)
-    assert socket.is_closed()
-    assert sent == []
+    until(page, opened.value.is_closed)
+    expect(page.locator("#rate")).to_have_text(NOTHING)  # two seconds later
+    assert page.evaluate("window.sent") == sent
     button(page, "Start again").click()
     expect(faces(page)).to_have_count(1)
-    assert len(sockets) == 2
 
 
 @in_chromium
 def test_a_picture_is_sent_once_and_its_boxes_stay(visit, server):
-    page = visit()
-    sent = []
-    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    page = visit(prepare=count_sent)
     for picture, emotion in ((HAPPY, "happy"), (NEUTRAL, "neutral")):
-        sent.clear()
+        page.evaluate("window.sent = 0")
         drop(page, pictures.encoded(picture, "PNG"), "me.png", "image/png")
         expect(page.locator("#verdict")).to_contain_text(emotion)
         says(page, "One face in the picture.")
         page.wait_for_timeout(1_500)  # longer than boxes of a camera stay
         box, frame = shown(page, "image")
         expected, answer = found(server, frame)
-        assert box == pytest.approx(expected, abs=0.01)
+        assert box == pytest.approx(expected, abs=0.025)  # what was sent was a JPEG
         assert answer["emotion"] == emotion
         for label, probability in answer["probabilities"].items():
-            assert share(page, label) == pytest.approx(100 * probability, abs=3)  # JPEG of the browser's, not our PNG
-        assert len(sent) == 1
+            assert share(page, label) == pytest.approx(100 * probability, abs=5)
+        assert page.evaluate("window.sent") == 1
     expect(button(page, "Start")).to_have_count(0)
     button(page, "Use the camera").click()
     says(page, "Live.")
@@ -382,7 +399,7 @@ def test_another_camera_is_chosen_while_one_runs(visits):
     button(page, "Start").click()
     says(page, "No face in view.")
     device = "document.getElementById('video').srcObject?.getVideoTracks()[0].getSettings().deviceId"
-    choice = page.get_by_label("Camera", exact=True)
+    choice = page.get_by_role("combobox", name="Camera")
     expect(choice.get_by_role("option")).to_have_count(2)
     first, second = (option.get_attribute("value") for option in choice.get_by_role("option").all())
     assert page.evaluate(device) == choice.input_value() == first
@@ -487,13 +504,15 @@ class PlayedServer:
     """The other end of the stream, which the test plays: `answer` gets a socket and a frame's number."""
 
     def __init__(self, answer, greet=lambda socket: None):
-        self.answer, self.greet, self.received = answer, greet, 0
+        self.answer, self.greet = answer, greet
+        self.opened = self.received = 0
 
     def prepare(self, page):
         page.route_web_socket(re.compile(r"/stream\?"), self._open)
 
     def _open(self, socket):
         self.url = socket.url
+        self.opened += 1
         socket.on_message(lambda _: self._hear(socket))
         self.greet(socket)
 
@@ -566,11 +585,9 @@ def test_a_connection_that_went_silent_is_given_up(visit):
     played = PlayedServer(lambda *_: None)
     page = visit(prepare=lambda page: (page.clock.install(), played.prepare(page)))
     button(page, "Start").click()
-    page.wait_for_function("document.getElementById('status').textContent.startsWith('Connecting')")
-    while played.received < 2:
-        page.clock.run_for(100)
-    page.clock.run_for(16_500)
-    says(page, "cannot be reached")
+    until(page, lambda: played.received == 2)
+    page.clock.run_for(17_000)
+    until(page, lambda: played.opened == 2)
 
 
 @in_chromium
@@ -657,10 +674,13 @@ def test_the_keyboard_reaches_everything(visit):
     says(page, "Live.")
     page.keyboard.press("Tab")
     expect(button(page, "Picture or video…")).to_be_focused()
-    with page.expect_file_chooser():
-        page.keyboard.press("Enter")
+    opened = page.evaluate_handle(
+        "({ now: new Promise((resolve) => document.getElementById('file').addEventListener('click', resolve)) })"
+    )
+    page.keyboard.press("Enter")
+    opened.evaluate("opened => opened.now")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Camera", exact=True)).to_be_focused()
+    expect(page.get_by_role("combobox", name="Camera")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
@@ -690,7 +710,9 @@ def test_under_a_strict_policy(visit, video):
         response = route.fetch()
         route.fulfill(response=response, headers={**response.headers, "Content-Security-Policy": POLICY})
 
-    page = visit(prepare=lambda page: page.route("**/demo", guard))
+    # a page that a route answers counts as a public one, to which this machine is a local network
+    permissions = ("camera", "local-network-access")
+    page = visit(prepare=lambda page: page.route("**/demo", guard), permissions=permissions)
     start(page)
     page.set_input_files("#file", video)
     expect(faces(page)).to_have_count(1)

@@ -19,27 +19,37 @@ export class Overlay {
    * @param {boolean} mirrored
    */
   show(faces, frame, mirrored) {
-    this.#list.replaceChildren(...faces.map((face) => this.#box(face, frame, mirrored, faces.length > 1)));
+    while (this.#list.children.length < faces.length) {
+      this.#list.append(makeItem());
+    }
+    while (this.#list.children.length > faces.length) {
+      this.#list.lastChild.remove();
+    }
+    faces.forEach((face, index) => {
+      const item = this.#list.children[index];
+      this.#place(item, face.box, frame, mirrored);
+      const number = faces.length > 1 ? `${face.track}: ` : "";
+      item.firstChild.textContent = `${number}${face.emotion} ${percent(face.probabilities[face.emotion])}`;
+    });
   }
 
   clear() {
     this.#list.replaceChildren();
   }
 
-  #box({ box, emotion, probabilities, track }, frame, mirrored, numbered) {
+  #place(item, box, frame, mirrored) {
     const left = mirrored ? frame.width - box.x - box.width : box.x;
-    const item = document.createElement("li");
     item.style.left = `${(100 * left) / frame.width}%`;
     item.style.top = `${(100 * box.y) / frame.height}%`;
     item.style.width = `${(100 * box.width) / frame.width}%`;
     item.style.height = `${(100 * box.height) / frame.height}%`;
     item.classList.toggle("label-inside", (box.y / frame.height) * this.#list.clientHeight < LABEL_HEIGHT);
     item.classList.toggle("label-leftwards", left + box.width / 2 > frame.width / 2);
-    item.dataset.track = track;
-
-    const label = document.createElement("span");
-    label.textContent = `${numbered ? `${track}: ` : ""}${emotion} ${percent(probabilities[emotion])}`;
-    item.append(label);
-    return item;
   }
+}
+
+function makeItem() {
+  const item = document.createElement("li");
+  item.append(document.createElement("span"));
+  return item;
 }
