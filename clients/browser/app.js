@@ -114,7 +114,7 @@ async function offerCameras() {
   const chosen = part.video.srcObject?.getVideoTracks()[0].getSettings().deviceId ?? part.camera.value;
   const options = cameras.map(({ label, deviceId }, index) => new Option(label || `Camera ${index + 1}`, deviceId));
   part.camera.replaceChildren(...options);
-  part.camera.value = chosen;
+  part.camera.value = cameras.some(({ deviceId }) => deviceId === chosen) ? chosen : (cameras[0]?.deviceId ?? "");
   refreshControls();
 }
 

@@ -25,6 +25,7 @@ export class Bars {
     if (labels.join() !== [...this.#rows.keys()].join()) {
       this.#rows = new Map(labels.map((label, index) => [label, makeRow(label, index)]));
       this.#list.replaceChildren(...[...this.#rows.values()].map(({ row }) => row));
+      this.show(undefined);
     }
   }
 

@@ -44,7 +44,7 @@ export class Overlay {
     item.style.width = `${(100 * box.width) / frame.width}%`;
     item.style.height = `${(100 * box.height) / frame.height}%`;
     item.classList.toggle("label-inside", (box.y / frame.height) * this.#list.clientHeight < LABEL_HEIGHT);
-    item.classList.toggle("label-leftwards", left + box.width / 2 > frame.width / 2);
+    item.classList.toggle("label-leftwards", left + box.width / 2 > (2 / 3) * frame.width);
   }
 }
 
