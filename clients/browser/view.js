@@ -91,7 +91,6 @@ export class View {
   showAnswer(answer, frame, { mirrored, still }) {
     this.#figures.add(answer, frame.at);
     if (answer.error) {
-      this.clearFaces();
       this.#status.say(messages.frameTrouble(answer.error.message));
       return;
     }
