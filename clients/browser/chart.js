@@ -46,7 +46,8 @@ export class Chart {
    */
   add(face, at) {
     this.#points = this.#points.filter((point) => point.at > at - SPAN_MS - GAP_MS);
-    this.#points.push({ at, track: face?.track, shares: face && this.#labels.map((label) => face.probabilities[label]) });
+    const shares = face && this.#labels.map((label) => face.probabilities[label]);
+    this.#points.push({ at, track: face?.track, shares });
   }
 
   /** @param {number} now  the right edge, in ms of performance.now() */
@@ -62,7 +63,12 @@ export class Chart {
     const size = Number.parseFloat(style.fontSize);
     pen.font = `${size}px ${style.fontFamily}`;
     const widest = Math.max(0, ...this.#labels.map((label) => pen.measureText(label).width));
-    const area = { left: pen.measureText("100 %").width + 0.5 * size, right: width - widest - size, top: size, bottom: height - 1.8 * size };
+    const area = {
+      left: pen.measureText("100 %").width + 0.5 * size,
+      right: width - widest - size,
+      top: size,
+      bottom: height - 1.8 * size,
+    };
     const x = (at) => area.right - ((now - at) / SPAN_MS) * (area.right - area.left);
     const y = (share) => area.bottom - share * (area.bottom - area.top);
 

@@ -61,15 +61,14 @@ export async function openFile(file, { video, image }, { signal, onEnded }) {
   onAbort(signal, () => URL.revokeObjectURL(url));
   for (const [element, ready] of [[image, () => image.decode()], [video, () => play(video)]]) {
     element.src = url;
+    onAbort(signal, () => unload(element));
     try {
       await ready();
     } catch {
       signal.throwIfAborted();
-      element.removeAttribute("src");
       continue;
     }
     signal.throwIfAborted();
-    onAbort(signal, () => element.removeAttribute("src"));
     element.addEventListener("ended", onEnded, { signal });
     return { element, mirrored: false, still: element === image };
   }
@@ -82,6 +81,12 @@ async function play(video) {
   if (!video.videoWidth) {
     throw new DOMException("There is sound alone in it", "NotSupportedError");
   }
+}
+
+/** @param {HTMLVideoElement | HTMLImageElement} element */
+function unload(element) {
+  element.removeAttribute("src");
+  element.load?.(); // a video plays on until then
 }
 
 /**
