@@ -64,7 +64,8 @@ function makeRow(label, index) {
 function makeSample(index) {
   const [sample, line] = ["svg", "line"].map((tag) => document.createElementNS(SVG, tag));
   sample.setAttribute("aria-hidden", true);
-  for (const [name, value] of Object.entries({ x1: 0, x2: 28, y1: 4, y2: 4, "stroke-dasharray": dash(index).join(" ") })) {
+  const looks = { x1: 0, x2: 28, y1: 4, y2: 4, "stroke-dasharray": dash(index).join(" ") };
+  for (const [name, value] of Object.entries(looks)) {
     line.setAttribute(name, value);
   }
   sample.append(line);

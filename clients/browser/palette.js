@@ -1,6 +1,6 @@
 /**
- * A colour and a dash pattern for each label, by its index. The colours are in app.css, for light and for dark: those of
- * Okabe and Ito (2008), which colour-blind people can tell apart, shifted until each stands out from the background.
+ * A colour and a dash pattern for each label, by its index. The colours are in app.css, for light and for dark: those
+ * of Okabe and Ito (2008), which colour-blind people can tell apart, shifted until each stands out from the background.
  */
 
 const COLOURS = 8;
