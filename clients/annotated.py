@@ -97,7 +97,7 @@ def _write_video(
     with video.opened() as (container, stream):
         assert stream.time_base is not None, "FFmpeg gives every stream a time base"
         film = _Film(output, first.picture.size, stream.time_base)
-        sound = _Sound(container, output, float((stream.start_time or 0) * stream.time_base))
+        sound = _Sound(container, output, float(video.start))
         for packet in packets(container, stream, *sound.streams):
             if packet.stream != stream:
                 sound.add(packet)
@@ -106,7 +106,7 @@ def _write_video(
                 if index % every == 0:
                     record = next(known, None)
                     faces = record.faces if record else ()
-                time = seconds(frame, stream, index) or 0.0
+                time = seconds(frame, stream, index, video.start) or 0.0
                 film.add(Image.fromarray(upright(frame)), faces, round(time / stream.time_base))
                 index += 1
                 report(index)

@@ -7,6 +7,7 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,6 +57,7 @@ class Video:
 
     Attributes:
         total: How many frames it has, by its header or by its duration; None where neither is known.
+        start: The time in seconds at which it starts, which is 0 to whoever watches.
         damage: What could not be read, as a sentence, once the last frame was taken.
 
     Raises:
@@ -68,6 +70,7 @@ class Video:
         self.path, self.files = path, [path]
         with self.opened() as (container, stream):
             self.total = stream.frames or _estimate(container, stream)
+            self.start = _start(container, stream)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -86,19 +89,19 @@ class Video:
                 raise FootageError(f"{self.path} holds no pictures, only {_kinds(container)}.")
             yield container, streams[0]
 
-    def frames(self, every: int = 1, start: int = 0) -> Iterator[Frame]:
-        """Decode each frame whose index is a multiple of `every`, from `start` on; what is damaged is left out."""
+    def frames(self, every: int = 1, first: int = 0) -> Iterator[Frame]:
+        """Decode each frame whose index is a multiple of `every`, from `first` on; what is damaged is left out."""
         index, unread, time = 0, 0, None
         with self.opened() as (container, stream):
             for packet in packets(container, stream):
                 frames = decoded(packet)
                 unread += frames is None
                 for frame in frames or ():
-                    time = seconds(frame, stream, index)
-                    if index >= start and index % every == 0:
+                    time = seconds(frame, stream, index, self.start)
+                    if index >= first and index % every == 0:
                         yield Frame(index, time, self.path.name, Image.fromarray(upright(frame)))
                     index += 1
-            self.damage = _damage(stream, unread, time)
+            self.damage = _damage(container, unread, time)
 
 
 class Folder:
@@ -121,10 +124,10 @@ class Folder:
         if not self.files:
             raise FootageError(f"{path} holds no images; expected {', '.join(IMAGES)}.")
 
-    def frames(self, every: int = 1, start: int = 0) -> Iterator[Frame]:
-        """Give each image whose index is a multiple of `every`, from `start` on."""
+    def frames(self, every: int = 1, first: int = 0) -> Iterator[Frame]:
+        """Give each image whose index is a multiple of `every`, from `first` on."""
         for index, file in enumerate(self.files):
-            if index >= start and index % every == 0:
+            if index >= first and index % every == 0:
                 yield Frame(index, None, file.name, file)
 
 
@@ -187,11 +190,21 @@ def upright(frame: VideoFrame) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
 
 
-def seconds(frame: VideoFrame, stream: VideoStream, index: int) -> float | None:
-    """Give a frame's time from its stream's start; by the frame rate, where the file keeps no times."""
+def seconds(frame: VideoFrame, stream: VideoStream, index: int, start: Fraction) -> float | None:
+    """Give a frame's time from its stream's start in seconds; by the frame rate, where the file keeps no times."""
     if frame.pts is not None and frame.time_base is not None:
-        return round(float((frame.pts - (stream.start_time or 0)) * frame.time_base), 6)
+        return round(float(frame.pts * frame.time_base - start), 6)
     return round(float(index / stream.average_rate), 6) if stream.average_rate else None
+
+
+def _start(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Give the time in seconds at which a stream starts: by its header, or by its first frame."""
+    if stream.start_time is not None and stream.time_base is not None:
+        return stream.start_time * stream.time_base
+    first = next((frame for packet in packets(container, stream) for frame in decoded(packet) or ()), None)
+    if first is None or first.pts is None or first.time_base is None:
+        return Fraction(0)
+    return first.pts * first.time_base
 
 
 def _estimate(container: InputContainer, stream: VideoStream) -> int | None:
@@ -201,11 +214,11 @@ def _estimate(container: InputContainer, stream: VideoStream) -> int | None:
     return math.ceil(container.duration / av.time_base * stream.average_rate)
 
 
-def _damage(stream: VideoStream, unread: int, last: float | None) -> str | None:
+def _damage(container: InputContainer, unread: int, last: float | None) -> str | None:
     """Say what is missing: packets that could not be decoded, and what comes after the last frame's time."""
     said = [f"{unread} of its packets cannot be decoded"] if unread else []
-    if stream.duration and stream.time_base and last is not None:
-        duration = float(stream.duration * stream.time_base)
+    if container.duration and last is not None:
+        duration = container.duration / av.time_base
         if duration - last > CUT_SECONDS:
             said.append(f"it ends at {last:.1f} s of {duration:.1f} s")
     return " and ".join(said) or None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from clients.outputs import replacing
 from clients.palette import colours, on
@@ -102,6 +102,7 @@ def _draw_band(axes: Axes, summary: Summary) -> None:
     axes.set_ylim(0, 1)
     axes.set_xlim(summary.at[0], summary.at[-1] + summary.spans[-1])
     axes.set_xlabel("time" if summary.timed else "image")
+    axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 3, 6, 10], integer=not summary.timed))
     if summary.timed:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: clock(at)))
     for side in ("top", "left", "right"):

@@ -140,7 +140,7 @@ class _Task:
                 self._journal = Journal(kept, head)
             before = self._journal.done
             total = None if source.total is None else -(-source.total // options.every)
-            frames = source.frames(options.every, start=before * options.every)
+            frames = source.frames(options.every, first=before * options.every)
             with self._journal, frame_progress(self._console, "Analysing", total, before) as report:
                 found = analysed(client, frames, model=head.model, in_flight=options.in_flight)
                 async with aclosing(found) as records:

@@ -9,10 +9,10 @@ export const LIVE = "Live.";
 export const NO_FACE = "No face in view.";
 export const STOPPED = "Stopped. Nothing is sent any more.";
 export const VIDEO_ENDED = "The video has ended. Play it again, or use the camera.";
-export const UNPLUGGED = "The camera was disconnected. Plug it in, or choose another, and start again.";
+export const UNPLUGGED = "The camera was disconnected. Plug it in or choose another, and start again.";
 export const SERVER_GONE = "The server cannot be reached. The stream goes on by itself when it is back.";
 export const SERVER_STARTING = "The server is starting. The stream begins by itself when it is ready.";
-export const NOT_PLAYABLE = "This file is neither a picture nor a video that this browser can play. Choose another one.";
+export const NOT_PLAYABLE = "This file is neither a picture nor a video that this browser plays. Choose another one.";
 
 const INSECURE =
   "Browsers give a camera only to pages opened over https or on localhost. " +
@@ -21,7 +21,7 @@ const INSECURE =
 /** By the name of getUserMedia's DOMException. */
 const CAMERA = {
   NotFoundError: "No camera was found. Plug one in and start again, or choose a picture or a video.",
-  NotAllowedError: "This page may not use the camera. Allow it in the browser's settings for this site and start again.",
+  NotAllowedError: "This page may not use the camera. Allow it in the browser's settings and start again.",
   NotReadableError: "The camera is in use by another program. Close that one and start again.",
 };
 
