@@ -1,4 +1,4 @@
-# make serve: set up, and serve on PORT.    make test: set up, and run every check.    make bench: measure.
+# make serve: set up, and serve on PORT.    make test: set up, and run every check.    make bench: measure.    make pictures: the README's.
 
 PORT ?= 3000
 VENV := .venv
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export BENTOML_DO_NOT_TRACK ?= True
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: serve test lint bench clean
+.PHONY: serve test lint bench pictures clean
 
 serve: $(VENV)/.serve ## Serve on PORT; the model store gets the embedded default if it has no model.
 	$(BIN)/bentoml serve --port $(PORT)
@@ -26,6 +26,12 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test ## Measure everything beside the old design; URL=... measures a server that runs already.
 	$(BIN)/python -m benchmarks $(if $(URL),--url $(URL) --out build/bench)
+
+pictures: $(VENV)/.test ## Make the README's pictures anew with the service at URL (default: http://localhost:PORT).
+	$(BIN)/python -m docs.screenshot --url $(or $(URL),http://localhost:$(PORT))
+	$(BIN)/python -m docs.footage build/sample.mp4
+	$(BIN)/emotion video build/sample.mp4 --out build/sample.csv --plot docs/timeline.png --overwrite \
+		--url $(or $(URL),http://localhost:$(PORT))
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

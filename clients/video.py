@@ -71,6 +71,7 @@ class _Task:
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
         self._options, self._console = options, console
         self._out: Path = options.out or Path(f"{options.file.resolve().stem}.emotions{table.CSV}")
+        self._kept = self._out.with_name(f"{self._out.name}.partial")
         self._journal: Journal | None = None
 
     @property
@@ -79,17 +80,17 @@ class _Task:
         if self._journal is None or not self._journal.done:
             return ""
         frames = self._journal.done
-        return f" {frames} frame{'s are' if frames > 1 else ' is'} done; the same command goes on from there."
+        command = "the same command without --overwrite" if self._options.overwrite else "the same command"
+        return f" {frames} frame{'s are' if frames > 1 else ' is'} done; {command} goes on from there."
 
     def run(self) -> None:
         """Analyse, and write the files; the table last, so that what is not finished goes on with the same command."""
         options, started = self._options, time.monotonic()
         self._check()
         source = footage(options.file)
-        kept = self._out.with_name(f"{self._out.name}.partial")
         if options.overwrite:
-            kept.unlink(missing_ok=True)
-        new, labels = asyncio.run(self._analyse(source, kept))
+            self._kept.unlink(missing_ok=True)
+        new, labels = asyncio.run(self._analyse(source))
         took = time.monotonic() - started
         journal = self._journal
         assert journal is not None, "the analysis opened it"
@@ -128,16 +129,16 @@ class _Task:
             outputs.check(path)
             if path.exists() and path.resolve() == options.file.resolve():
                 raise UsageError(f"{path} is what is to be analysed.")
-            if path.exists() and not options.overwrite:
+            if path.exists() and not options.overwrite and not self._kept.exists():
                 raise UsageError(f"{path} is there already; --overwrite replaces it.")
 
-    async def _analyse(self, source: Footage, kept: Path) -> tuple[int, tuple[str, ...]]:
+    async def _analyse(self, source: Footage) -> tuple[int, tuple[str, ...]]:
         """Analyse what is not done yet; gives how many frames that were, and the model's labels."""
         options = self._options
         async with AsyncEmotionClient(options.url, retries=RETRIES, timeout=TIMEOUT_SECONDS) as client:
             head = await self._head(client, source)
-            with outputs.writing(kept):
-                self._journal = Journal(kept, head)
+            with outputs.writing(self._kept):
+                self._journal = Journal(self._kept, head)
             before = self._journal.done
             total = None if source.total is None else -(-source.total // options.every)
             frames = source.frames(options.every, first=before * options.every)
@@ -145,7 +146,7 @@ class _Task:
                 found = analysed(client, frames, model=head.model, in_flight=options.in_flight)
                 async with aclosing(found) as records:
                     async for record in records:
-                        with outputs.writing(kept):
+                        with outputs.writing(self._kept):
                             self._journal.add(record)
                         report(self._journal.done)
             return self._journal.done - before, head.labels

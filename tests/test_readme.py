@@ -8,6 +8,7 @@ import subprocess
 import pictures
 import pytest
 import torch
+from films import film
 from server import ROOT, Server, environment
 
 from resemotenet import model as networks
@@ -109,6 +110,14 @@ def test_make_serve_and_what_the_first_screen_says(clone):
         assert (seen.returncode, seen.stderr) == (0, "")
         assert "happy" in seen.stdout.splitlines()[0]
 
+        assert server.client.get("/demo").status_code == 200
+        film(clone.folder / "talk.mp4", [pictures.frame(100, 60, 200)] * 5)
+        analysed = clone.run(f"{command('.venv/bin/emotion video')} --url {server.url}")
+        assert (analysed.returncode, analysed.stderr) == (0, "")
+        assert (clone.folder / "talk.emotions.csv").read_text().count("happy") == 1 + 5
+        assert (clone.folder / "talk.png").exists()
+        assert (clone.folder / "talk-faces.mp4").exists()
+
 
 def test_serving_needs_no_torch(clone):
     assert clone.run(".venv/bin/python -c 'import openvino'").returncode == 0
@@ -176,6 +185,15 @@ def test_make_bench_runs_what_test_benchmarks_tries(clone):
         shown = clone.run(line.replace("make", "make --dry-run", 1)).stdout.splitlines()[-1]
         assert shown.startswith(".venv/bin/python -m benchmarks")
         assert ("--url http://" in shown) == ("URL" in line)
+
+
+def test_make_pictures_makes_those_that_are_shown(clone):
+    assert "`make pictures`" in README
+    shown = clone.run("make --dry-run pictures URL=http://elsewhere").stdout
+    assert "-m docs.screenshot --url http://elsewhere" in shown
+    assert "--plot docs/timeline.png" in shown
+    for picture in re.findall(r"^!\[.*\]\((.*)\)$", README, re.MULTILINE):
+        assert (ROOT / picture).stat().st_size < 400_000
 
 
 def test_the_figures_are_the_benchmarks():

@@ -248,6 +248,19 @@ def test_another_analysis_is_not_mixed_in(counting, work, levels):
     assert [row["frame"] for row in rows(work / "a.emotions.csv")] == [str(n) for n in range(0, FRAMES, 2)]
 
 
+def test_what_was_to_be_overwritten_is_gone_on_with_too(counting, work, levels, whole):
+    (work / "a.emotions.csv").write_text("old")
+    counting.stop()
+    counting.start(limit=10)
+    ran = video_of(work, levels.name, "--url", counting.url, "--overwrite")
+    assert "10 frames are done; the same command without --overwrite goes on from there." in ran.stderr_text
+    assert (work / "a.emotions.csv").read_text() == "old"
+    counting.stop()
+    counting.start()
+    assert video_of(work, levels.name, "--url", counting.url).returncode == 0
+    assert (work / "a.emotions.csv").read_bytes() == whole
+
+
 def test_many_requests_are_under_way(counting, work, levels):
     def seconds(in_flight):
         ran = video_of(work, levels.name, "--url", counting.url, "--in-flight", in_flight, "--overwrite")
