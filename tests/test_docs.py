@@ -32,8 +32,8 @@ def test_the_screenshot_is_one_of_the_page(server, tmp_path, monkeypatch):
 
     monkeypatch.setattr(screenshot, "SHOW_SECONDS", 1.0)
     monkeypatch.setattr(screenshot, "FILM_SECONDS", 2)
-    screenshot.take(server.url, tmp_path / "demo.png")
-    with Image.open(tmp_path / "demo.png") as picture:
+    screenshot.take(server.url, tmp_path / "demo.jpg")
+    with Image.open(tmp_path / "demo.jpg") as picture:
         assert picture.size == (screenshot.WIDTH, screenshot.HEIGHT)
         assert len(picture.getcolors(1 << 24)) > 100
-    assert (tmp_path / "demo.png").stat().st_size < 400_000
+    assert (tmp_path / "demo.jpg").stat().st_size < 400_000
