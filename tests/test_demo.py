@@ -384,7 +384,7 @@ def test_a_video_is_streamed_until_it_ends(visit, server, video):
     button(page, "Play again").click()
     expect(faces(page)).to_have_count(1)
     button(page, "Stop").click()
-    assert page.evaluate("document.getElementById('video').networkState") == 0  # nothing plays on, unseen
+    page.wait_for_function("document.getElementById('video').networkState === 0")  # nothing plays on, unseen
 
 
 @in_chromium
