@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
 # BentoML reads these when it is imported.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="bentoml-home-")
+
+# A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from drive import Drive
