@@ -10,9 +10,6 @@ from pathlib import Path
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="bentoml-home-")
 
-# A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 import pytest
 from drive import Drive
 from server import Server
@@ -23,6 +20,9 @@ from resemotenet.fetch import fetch
 from resemotenet.source_errors import SourceError
 from resemotenet.store import EMBEDDED
 from serving.settings import Settings
+
+# A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
