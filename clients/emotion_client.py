@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import time
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -64,6 +65,11 @@ __all__ = [
 
 DEFAULT_URL = "http://localhost:3000"
 
+START_SECONDS = 60.0
+"""How long a service may take to start."""
+
+POLL_SECONDS = 0.5
+
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -108,6 +114,19 @@ class AsyncEmotionClient:
             EmotionError: One of `clients.errors`.
         """
         return await self._call(Health, "GET", "/health", statuses=(200, 503))
+
+    async def ready(self, seconds: float = START_SECONDS) -> Health:
+        """Wait until the service is ready, for at most this many seconds.
+
+        Raises:
+            EmotionError: One of `clients.errors`; an :class:`OutOfTimeError` where it goes on starting.
+        """
+        until = time.monotonic() + seconds
+        while (health := await self.health()).status != "ok":
+            if time.monotonic() > until:
+                raise OutOfTimeError(f"{self.url} has been starting for {seconds:.0f} s and is not ready.")
+            await asyncio.sleep(POLL_SECONDS)
+        return health
 
     async def stream(
         self, frames: Frames, *, smoothing: float = 0.0, track: bool = False
@@ -225,6 +244,10 @@ class EmotionClient:
     def health(self) -> Health:
         """Ask what answers, and whether it is ready."""
         return self._wait(self._client.health)
+
+    def ready(self, seconds: float = START_SECONDS) -> Health:
+        """Wait until the service is ready, for at most this many seconds."""
+        return self._wait(self._client.ready, seconds)
 
     def stream(self, frames: Frames, *, smoothing: float = 0.0, track: bool = False) -> Iterator[StreamPrediction]:
         """Send frames over one WebSocket, as :meth:`AsyncEmotionClient.stream` does."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from clients import annotated, exits, outputs, table, timeline
 from clients.analysis import analysed
-from clients.emotion_client import AsyncEmotionClient, EmotionError, InputError, OutOfTimeError
+from clients.emotion_client import AsyncEmotionClient, EmotionError, InputError
 from clients.footage import FootageError, fingerprint, footage
 from clients.journal import Head, Journal, JournalError
 from clients.outputs import OutputError
@@ -33,9 +33,6 @@ RETRIES = 6
 
 TIMEOUT_SECONDS = 60.0
 """For an answer; the service gives up on a frame long before."""
-
-START_SECONDS = 60.0
-"""How long a service may take to start."""
 
 
 class UsageError(Exception):
@@ -153,12 +150,9 @@ class _Task:
 
     async def _head(self, client: AsyncEmotionClient, source: Footage) -> Head:
         """Wait until the service is ready, and say what is analysed with which model."""
-        until = time.monotonic() + START_SECONDS
-        while (health := await client.health()).status != "ok":
-            if time.monotonic() > until:
-                raise OutOfTimeError(f"{client.url} has been starting for {START_SECONDS:.0f} s and is not ready.")
+        if (await client.health()).status != "ok":
             self._console.print("The service is starting ...", style="dim")
-            await asyncio.sleep(1)
+        health = await client.ready()
         return Head(
             file=source.path.name,
             fingerprint=fingerprint(source.files),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,6 @@ RETRIES = 8
 """How often in a row to try to reach a service that is gone: for about 20 seconds."""
 
 MAX_SECONDS = 60.0
-
-START_SECONDS = 60.0
-"""How long a service may take to start."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -81,15 +77,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def _labels(client: EmotionClient, console: Console) -> tuple[str, ...]:
     """Wait until the service is ready, and ask for its model's labels."""
-    from clients.errors import OutOfTimeError  # noqa: PLC0415
-
-    until = time.monotonic() + START_SECONDS
-    while (health := client.health()).status != "ok":
-        if time.monotonic() > until:
-            raise OutOfTimeError(f"{client.url} has been starting for {START_SECONDS:.0f} s and is not ready.")
+    if client.health().status != "ok":
         console.print("The service is starting ...", style="dim")
-        time.sleep(1)
-    return health.labels or ()
+    return client.ready().labels or ()
 
 
 @contextmanager

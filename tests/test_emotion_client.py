@@ -189,6 +189,17 @@ async def test_a_service_that_starts_is_not_an_error(standin):
     assert len(standin.requests) == 1
 
 
+async def test_a_service_that_starts_is_waited_for(standin):
+    starting = says({"status": "starting"}, 503)
+    standin.answers = [starting, starting, says({"status": "ok", "labels": ["happy"]})]
+    async with AsyncEmotionClient(standin.url) as client:
+        assert (await client.ready()).labels == ("happy",)
+        assert len(standin.requests) == 3
+        standin.answers = [starting]
+        with pytest.raises(OutOfTimeError, match="has been starting for 0 s"):
+            await client.ready(0.1)
+
+
 async def test_the_key_and_the_url_come_from_the_environment(standin, monkeypatch):
     standin.answers = [says(PREDICTION)]
     monkeypatch.setenv("API_URL", f"{standin.url}/base/")
@@ -290,7 +301,7 @@ def test_an_error_leaves_the_client_usable(client):
 
 
 def test_the_two_clients_are_called_alike():
-    for name in ("__init__", "predict", "health", "stream", "close"):
+    for name in ("__init__", "predict", "health", "ready", "stream", "close"):
         ours, theirs = (getattr(kind, name) for kind in (EmotionClient, AsyncEmotionClient))
         assert inspect.signature(ours).parameters == inspect.signature(theirs).parameters
         assert ours.__doc__ or name == "__init__"
